@@ -1,0 +1,1 @@
+"""What people look at: the operations page and the REST API."""

@@ -1,0 +1,1 @@
+"""Putting Lifeline on a machine."""

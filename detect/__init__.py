@@ -1,0 +1,1 @@
+"""From readings to findings: leaks, bursts, waterlogging, and how sure."""

@@ -1,0 +1,1 @@
+"""From the broker to the table: nothing that a device was told is stored gets lost."""

@@ -1,0 +1,1 @@
+"""The kernel: what every stage shares, and the command line."""

@@ -1,0 +1,88 @@
+"""Every error that Lifeline raises, as one tree; each message says what to do.
+
+LifelineError
+ |- SettingsError            a setting is missing or wrong
+ |- PackError                a city pack has faults (all of them, with places)
+ |- UnitError                a unit is unknown or does not fit the quantity
+ |- WireError                a message does not follow docs/wire.md
+ |- StoreError               the database refused or is away
+ |   |- MigrationError       the schema cannot be brought up to date
+ |   `- StaleVersionError    somebody else changed the row first
+ |- IllegalTransitionError   an action that the life cycle does not allow now
+ |- LinkError                the broker refused or is away
+ |- ReplayError              a recorded file cannot be read
+ |- SimulationError          a hydraulic or drainage model does not run
+ |- DeliveryError            a channel did not take a notice
+ `- InstallError             the machine lacks something that could not be installed
+"""
+
+
+class LifelineError(Exception):
+    """Base of all; `advice` says what to do about it."""
+
+    def __init__(self, message: str, *, advice: str = "") -> None:
+        super().__init__(message)
+        self.advice = advice
+
+    def __str__(self) -> str:
+        return f"{super().__str__()} -> {self.advice}" if self.advice else super().__str__()
+
+
+class SettingsError(LifelineError):
+    """A setting is missing or wrong; the message names it."""
+
+
+class PackError(LifelineError):
+    """A city pack has faults; the message lists each as `file:line:column: expected ...`."""
+
+
+class UnitError(LifelineError):
+    """A unit is unknown or does not fit the quantity."""
+
+
+class WireError(LifelineError):
+    """A message does not follow docs/wire.md; `reason` is the named reject reason."""
+
+    def __init__(self, message: str, *, reason: str, advice: str = "") -> None:
+        super().__init__(message, advice=advice)
+        self.reason = reason
+
+
+class StoreError(LifelineError):
+    """The database refused or is away."""
+
+
+class MigrationError(StoreError):
+    """The schema cannot be brought up to date."""
+
+
+class StaleVersionError(StoreError):
+    """Somebody else changed the row first; read it again."""
+
+
+class IllegalTransitionError(LifelineError):
+    """An action that the life cycle does not allow in the present state."""
+
+
+class LinkError(LifelineError):
+    """The broker refused or is away."""
+
+
+class ReplayError(LifelineError):
+    """A recorded file cannot be read; the message names file and line."""
+
+
+class SimulationError(LifelineError):
+    """A hydraulic or drainage model does not run."""
+
+
+class DeliveryError(LifelineError):
+    """A channel did not take a notice; `permanent` tells whether trying again is pointless."""
+
+    def __init__(self, message: str, *, permanent: bool = False, advice: str = "") -> None:
+        super().__init__(message, advice=advice)
+        self.permanent = permanent
+
+
+class InstallError(LifelineError):
+    """The machine lacks something that could not be installed."""

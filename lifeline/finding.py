@@ -1,0 +1,81 @@
+"""A finding: what a detector says about the world, how sure it is, and why."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from lifeline.asset import Position
+from lifeline.provision import Provision
+
+
+class FindingKind(StrEnum):
+    """What was found; docs/alarms.md says what each means for people."""
+
+    BURST = "burst"
+    LEAK = "leak"
+    FLOOD = "flood"
+    SENSOR_FAULT = "sensor-fault"
+    SENSOR_SILENT = "sensor-silent"
+    BACKLOG = "backlog"
+
+
+PROVISIONS: dict[FindingKind, tuple[Provision, ...]] = {
+    FindingKind.BURST: (Provision.P6_1,),
+    FindingKind.LEAK: (Provision.P6_1, Provision.P6_2),
+    FindingKind.FLOOD: (Provision.P6_5,),
+    FindingKind.SENSOR_FAULT: (Provision.P6_1,),
+    FindingKind.SENSOR_SILENT: (Provision.P6_1,),
+    FindingKind.BACKLOG: (Provision.P6_5,),
+}
+
+
+class Phase(StrEnum):
+    """Where in its life the finding stands; rows are only ever added."""
+
+    ONSET = "onset"
+    UPDATE = "update"
+    END = "end"
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A pipe (or other asset) that may be the cause."""
+
+    asset_id: str
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One statement of a detector about one subject.
+
+    `subject` names what the statement is about (`burst:CC-DMA-1`, `flood:CC-WD-03`): the alerts stage keeps one
+    open alarm per subject. `reason` is the detector's named reason, `explanation` the numbers and curves behind it.
+    `finding_id` is 0 before it is stored.
+    """
+
+    subject: str
+    kind: FindingKind
+    phase: Phase
+    city_code: str
+    detector: str
+    reason: str
+    began_at: datetime
+    detected_at: datetime
+    probability: float
+    zone_id: str | None = None
+    sensor_ids: tuple[str, ...] = ()
+    position: Position | None = None
+    area: dict[str, Any] | None = None
+    """GeoJSON geometry of where it may be"""
+    candidates: tuple[Candidate, ...] = ()
+    flow_m3_per_h: float | None = None
+    depth_m: float | None = None
+    explanation: dict[str, Any] = field(default_factory=dict)
+    finding_id: int = 0
+
+    @property
+    def provisions(self) -> tuple[Provision, ...]:
+        """The provisions that an alarm of this kind serves."""
+        return PROVISIONS[self.kind]

@@ -1,0 +1,27 @@
+"""Prometheus metrics of all stages, in one place; docs/metrics.md lists them."""
+
+from prometheus_client import Counter, Gauge, Histogram, start_http_server
+
+READINGS = Counter("lifeline_readings_total", "Readings by outcome", ["outcome"])
+"""outcome: stored, duplicate, conflict, rejected"""
+MESSAGES = Counter("lifeline_messages_total", "MQTT messages taken from the broker")
+REJECTS = Counter("lifeline_rejects_total", "Rejected readings by reason", ["reason"])
+BUFFERED = Gauge("lifeline_buffered_messages", "MQTT messages taken and not yet committed")
+COMMIT_SECONDS = Histogram("lifeline_commit_seconds", "Time of one ingest transaction")
+DELAY_SECONDS = Histogram(
+    "lifeline_delay_seconds",
+    "From the observation to the committed row",
+    buckets=(0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300),
+)
+FINDINGS = Counter("lifeline_findings_total", "Findings by kind and phase", ["kind", "phase"])
+DETECT_SECONDS = Histogram("lifeline_detect_seconds", "Time of one detection step")
+ALARMS = Counter("lifeline_alarms_total", "Alarm actions by kind and action", ["kind", "action"])
+NOTICES = Counter("lifeline_notices_total", "Delivery attempts by channel and outcome", ["channel", "outcome"])
+"""outcome: delivered, failed, dead"""
+RESTARTS = Counter("lifeline_stage_restarts_total", "Restarts of a crashed stage", ["stage"])
+
+
+def serve(port: int) -> None:
+    """Serves the process's metrics on 127.0.0.1:`port`; 0 serves none."""
+    if port:
+        start_http_server(port, addr="127.0.0.1")

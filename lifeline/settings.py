@@ -1,0 +1,147 @@
+"""Settings: one TOML file, each value overridable by an environment variable.
+
+The file is `lifeline.toml` in the working folder, or the one that LIFELINE_CONFIG names. A variable is `LIFELINE_` and
+the path in capitals, parts joined by two underscores: `LIFELINE_INGEST__BATCH_READINGS=1000`.
+docs/settings.md lists them all.
+"""
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from lifeline.errors import SettingsError
+
+_STRICT = ConfigDict(extra="forbid", frozen=True)
+
+
+class IngestSettings(BaseModel):
+    """From the broker to the table."""
+
+    model_config = _STRICT
+    client_id: str = Field("lifeline-ingest", description="MQTT client id; stable, the broker keeps its session")
+    buffer_messages: int = Field(20_000, gt=0, description="messages in hand before the socket is no longer read")
+    batch_readings: int = Field(10_000, gt=0, description="readings per transaction at the most")
+    batch_wait_s: float = Field(0.05, ge=0, description="how long a transaction waits for more readings")
+    max_payload_bytes: int = Field(262_144, gt=0, description="larger payloads are rejected")
+    future_tolerance_s: float = Field(
+        120.0, ge=0, description="ahead of reception up to here: doubtful; beyond: see below"
+    )
+    future_limit_s: float = Field(3_600.0, ge=0, description="ahead of reception beyond this: rejected")
+    late_after_s: float = Field(900.0, ge=0, description="older than this at reception: marked late")
+
+
+class DetectSettings(BaseModel):
+    """From readings to findings."""
+
+    model_config = _STRICT
+    allowed_lateness_s: float = Field(15.0, ge=0, description="how long a step waits for late readings")
+    learning_days: float = Field(14.0, gt=0, description="history from which a detector learns what is normal")
+    poll_s: float = Field(1.0, gt=0, description="longest sleep between two looks at new readings")
+
+
+class ChannelSettings(BaseModel):
+    """One way to tell people."""
+
+    model_config = _STRICT
+    name: str = Field(description="how policy and notices call it")
+    kind: Literal["webhook", "smtp"] = Field(description="webhook: JSON by HTTP POST; smtp: mail")
+    address: str = Field(description="URL of the receiver, or the mail address")
+    smtp_url: str = Field("", description="smtp://[user:password@]host:port of the mail server")
+    sender: str = Field("lifeline@localhost", description="From of mails")
+    language: Literal["zh", "en"] = Field("zh", description="language of the text")
+    min_level: Literal["red", "orange", "yellow", "blue"] = Field("blue", description="lowest level it is used for")
+
+
+class AlertsSettings(BaseModel):
+    """From findings to people."""
+
+    model_config = _STRICT
+    channels: tuple[ChannelSettings, ...] = Field((), description="where notices go")
+    attempt_limit: int = Field(12, gt=0, description="attempts before a notice is given up (dead)")
+    first_backoff_s: float = Field(1.0, gt=0, description="wait after the first failure; doubles each time")
+    longest_backoff_s: float = Field(600.0, gt=0, description="longest wait between attempts")
+    delivery_timeout_s: float = Field(10.0, gt=0, description="how long a receiver may take to answer")
+    poll_s: float = Field(1.0, gt=0, description="longest sleep between two looks at findings and the outbox")
+
+
+class ConsoleSettings(BaseModel):
+    """The operations page and the REST API."""
+
+    model_config = _STRICT
+    host: str = Field("127.0.0.1", description="address to listen on")
+    port: int = Field(8080, ge=0, le=65535, description="port; 0 takes a free one")
+    refresh_s: float = Field(1.0, gt=0, description="longest time until a change is seen on an open page")
+    language: Literal["zh", "en"] = Field("zh", description="language of a page until the person chooses")
+
+
+class Settings(BaseSettings):
+    """All settings. Raises SettingsError through `load`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="LIFELINE_",
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        nested_model_default_partial_update=True,
+    )
+    database_url: str = Field("", description="postgresql://user:password@host:port/name of a TimescaleDB")
+    mqtt_url: str = Field("", description="mqtt://[user:password@]host:port (mqtts:// for TLS) of the broker")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="least severe level that is logged"
+    )
+    log_format: Literal["console", "json"] = Field(
+        "console", description="console: for people; json: one object a line"
+    )
+    metrics_port: int = Field(0, ge=0, le=65535, description="Prometheus metrics of a stage on 127.0.0.1; 0: none")
+    ingest: IngestSettings = Field(default_factory=IngestSettings, description="from the broker to the table")
+    detect: DetectSettings = Field(default_factory=DetectSettings, description="from readings to findings")
+    alerts: AlertsSettings = Field(default_factory=AlertsSettings, description="from findings to people")
+    console: ConsoleSettings = Field(default_factory=ConsoleSettings, description="page and REST API")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        del dotenv_settings, file_secret_settings
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=_config_file())
+
+    def require_database(self) -> str:
+        """The database's address. Raises SettingsError where none is set."""
+        return self.database_url or _missing("database_url", "LIFELINE_DATABASE_URL")
+
+    def require_mqtt(self) -> str:
+        """The broker's address. Raises SettingsError where none is set."""
+        return self.mqtt_url or _missing("mqtt_url", "LIFELINE_MQTT_URL")
+
+
+def load(**overrides: object) -> Settings:
+    """The settings of file and environment. Raises SettingsError, which names each wrong value."""
+    path = _config_file()
+    if "LIFELINE_CONFIG" in os.environ and not path.is_file():
+        raise SettingsError(f"LIFELINE_CONFIG names {path}, which is not there", advice="correct it or unset it")
+    try:
+        return Settings(**overrides)  # type: ignore[arg-type]  # pydantic validates
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{path}: {error}", advice="mend the file's TOML") from error
+    except ValidationError as error:
+        faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise SettingsError(
+            f"wrong settings (in {path} or the environment): {faults}", advice="see docs/settings.md"
+        ) from error
+
+
+def _config_file() -> Path:
+    return Path(os.environ.get("LIFELINE_CONFIG", "lifeline.toml"))
+
+
+def _missing(name: str, variable: str) -> str:
+    raise SettingsError(f"{name} is not set", advice=f"set {variable}, or run `lifeline demo`, which brings its own")

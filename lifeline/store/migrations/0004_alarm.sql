@@ -1,0 +1,75 @@
+-- Alarms, their history, and what was told to whom.
+
+CREATE TABLE alarm (
+    alarm_id    bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    subject     text NOT NULL,
+    city_code   text NOT NULL,
+    zone_id     text,
+    kind        text NOT NULL,
+    level       smallint NOT NULL CHECK (level BETWEEN 1 AND 4),
+    state       text NOT NULL,
+    title_zh    text NOT NULL,
+    title_en    text NOT NULL,
+    began_at    timestamptz NOT NULL,
+    opened_at   timestamptz NOT NULL,
+    cleared_at  timestamptz,
+    closed_at   timestamptz,
+    probability double precision NOT NULL,
+    provisions  text[] NOT NULL,
+    finding_id  bigint NOT NULL REFERENCES finding,
+    lon         double precision,
+    lat         double precision,
+    version     integer NOT NULL DEFAULT 1
+);
+CREATE UNIQUE INDEX alarm_one_live ON alarm (subject) WHERE state NOT IN ('closed', 'cancelled', 'superseded');
+CREATE INDEX alarm_by_opening ON alarm (opened_at DESC);
+COMMENT ON COLUMN alarm.level IS '1 red, 2 orange, 3 yellow, 4 blue';
+COMMENT ON COLUMN alarm.finding_id IS 'the newest finding about the subject';
+COMMENT ON COLUMN alarm.cleared_at IS 'when the condition ended; empty while it lasts';
+COMMENT ON COLUMN alarm.version IS 'counts changes; a change names the version it was based on';
+COMMENT ON INDEX alarm_one_live IS 'one live alarm per subject';
+
+CREATE TABLE alarm_event (
+    event_id    bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    alarm_id    bigint NOT NULL REFERENCES alarm,
+    at          timestamptz NOT NULL,
+    actor       text NOT NULL,
+    action      text NOT NULL,
+    from_state  text,
+    to_state    text NOT NULL,
+    reason      text NOT NULL,
+    note        text NOT NULL DEFAULT ''
+);
+CREATE INDEX alarm_event_of_alarm ON alarm_event (alarm_id, event_id);
+COMMENT ON COLUMN alarm_event.actor IS 'a person''s name, or system:STAGE';
+COMMENT ON COLUMN alarm_event.reason IS 'named reason of the decision';
+
+CREATE TABLE engine_position (
+    engine      text PRIMARY KEY,
+    finding_id  bigint NOT NULL
+);
+COMMENT ON TABLE engine_position IS 'The last finding that the alerts engine has worked in, moved in the same transaction as its alarms';
+
+CREATE TABLE notice (
+    notice_id       bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    alarm_id        bigint NOT NULL REFERENCES alarm,
+    idempotency_key text NOT NULL UNIQUE,
+    channel         text NOT NULL,
+    address         text NOT NULL,
+    subject_line    text NOT NULL,
+    body            text NOT NULL,
+    payload         jsonb NOT NULL,
+    state           text NOT NULL DEFAULT 'waiting' CHECK (state IN ('waiting', 'delivered', 'dead')),
+    attempts        integer NOT NULL DEFAULT 0,
+    created_at      timestamptz NOT NULL,
+    next_attempt_at timestamptz NOT NULL,
+    leased_until    timestamptz,
+    delivered_at    timestamptz,
+    last_error      text
+);
+CREATE INDEX notice_due ON notice (next_attempt_at) WHERE state = 'waiting';
+CREATE INDEX notice_of_alarm ON notice (alarm_id);
+COMMENT ON TABLE notice IS 'Transactional outbox: written with the alarm, delivered at least once by the courier';
+COMMENT ON COLUMN notice.channel IS 'name of the channel in the settings';
+COMMENT ON COLUMN notice.leased_until IS 'a courier is at it; after this another may try';
+COMMENT ON COLUMN notice.state IS 'waiting; delivered: the channel took it; dead: given up, see last_error';

@@ -1,0 +1,1 @@
+"""A city that runs on hydraulic models: networks, weather, devices, scenarios."""
