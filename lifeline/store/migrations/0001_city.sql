@@ -59,21 +59,23 @@ CREATE TABLE sensor (
     range_max   double precision NOT NULL CHECK (range_max > range_min),
     name_zh     text NOT NULL,
     name_en     text NOT NULL,
-    retired_at  timestamptz,
-    UNIQUE (device_id, channel)
+    retired_at  timestamptz
 );
+CREATE UNIQUE INDEX sensor_of_channel ON sensor (device_id, channel) WHERE retired_at IS NULL;
+COMMENT ON INDEX sensor_of_channel IS 'a channel belongs to one sensor at a time; a retired one gives it free';
 COMMENT ON COLUMN sensor.unit IS 'what the device sends; the store holds SI';
 COMMENT ON COLUMN sensor.retired_at IS 'set when a later pack no longer names it; its readings stay';
 
 CREATE TABLE asset (
-    asset_id    text PRIMARY KEY,
+    asset_id    text NOT NULL,
     city_code   text NOT NULL REFERENCES city ON DELETE CASCADE,
     kind        text NOT NULL,
     zone_id     text,
     geometry    jsonb NOT NULL,
-    properties  jsonb NOT NULL
+    properties  jsonb NOT NULL,
+    PRIMARY KEY (city_code, asset_id)
 );
-CREATE INDEX asset_of_city ON asset (city_code);
+COMMENT ON COLUMN asset.asset_id IS 'its name in the city''s model; two cities may both have a pipe P1';
 COMMENT ON COLUMN asset.geometry IS 'GeoJSON geometry';
 
 CREATE TABLE shelter (
