@@ -1,0 +1,163 @@
+"""A private PostgreSQL with TimescaleDB on a free loopback port, its data kept in a folder."""
+
+import secrets
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+from deploy.local.port import HOST
+from deploy.local.root import POSTGRES_BIN, Report, command
+from deploy.local.server import LocalServer
+from lifeline.errors import StoreError
+
+USER = "lifeline"
+DATABASE = "lifeline"
+
+_SETTINGS_FILE = "lifeline.conf"
+
+# Sized for two cores and a few GB that other processes want too.
+_SETTINGS = """\
+# Written by Lifeline at every start. Changes of your own belong in postgresql.conf, after the line that includes this.
+listen_addresses = '{host}'
+port = {port}
+unix_socket_directories = ''
+password_encryption = 'scram-sha-256'
+shared_preload_libraries = 'timescaledb'
+timescaledb.telemetry_level = off
+timescaledb.max_background_workers = 0   # the Apache edition has no job for one; its own housekeeping would only fail
+timezone = 'UTC'
+log_timezone = 'UTC'
+max_connections = 100
+shared_buffers = 256MB
+work_mem = 16MB
+maintenance_work_mem = 64MB
+effective_cache_size = 1GB
+max_worker_processes = 8
+max_parallel_workers_per_gather = 1
+max_locks_per_transaction = 256   # a query over a hypertable locks each of its chunks
+max_wal_size = 1GB
+checkpoint_timeout = 10min
+random_page_cost = 1.1
+jit = off                         # compiling costs more than the short queries here take
+"""
+
+_DURABLE = """\
+fsync = on
+synchronous_commit = on
+full_page_writes = on
+"""
+
+# Nothing survives a crash of the machine: for databases that a test throws away.
+_THROW_AWAY = """\
+fsync = off
+synchronous_commit = off
+full_page_writes = off
+wal_level = minimal
+max_wal_senders = 0
+"""
+
+
+class LocalDatabase(LocalServer):
+    """TimescaleDB for one machine: loopback only, with a random password that the data folder keeps (mode 600).
+
+    durable=False gives up crash safety for speed.
+
+    >>> with LocalDatabase(root.ensure(), Path("data/database")) as database:  # doctest: +SKIP
+    ...     print(database.url)
+    postgresql://lifeline:...@127.0.0.1:25432/lifeline
+    """
+
+    name = "database"
+    error = StoreError
+    stop_signal = signal.SIGINT  # PostgreSQL: fast shutdown, open transactions are rolled back
+
+    def __init__(self, root: Path, data_dir: Path, *, durable: bool = True, report: Report = lambda _: None) -> None:
+        super().__init__(root, data_dir, report=report)
+        self._durable = durable
+
+    @property
+    def url(self) -> str:
+        """The address of the database `lifeline`, password included."""
+        return self.url_of(DATABASE)
+
+    def url_of(self, database: str) -> str:
+        """The address of another database of this server."""
+        return f"postgresql://{USER}:{self._password()}@{HOST}:{self.port}/{database}"
+
+    def create(self, database: str, *, template: str = "template1") -> str:
+        """Makes a database, as a copy of `template`, when it is not there yet; gives its address.
+
+        Raises StoreError when the server refuses, for example because somebody is connected to the template.
+        """
+        if not self.sql(f"SELECT 1 FROM pg_database WHERE datname = '{database}'"):
+            self.sql(f'CREATE DATABASE "{database}" TEMPLATE "{template}"')
+        return self.url_of(database)
+
+    def sql(self, statement: str, *, database: str = "postgres") -> str:
+        """Runs one administrative statement with the private root's psql and gives its bare output."""
+        psql = ("--no-psqlrc", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1", f"--command={statement}")
+        done = self._run(f"{POSTGRES_BIN}/psql", *psql, f"postgresql://{USER}@{HOST}:{self.port}/{database}")
+        if done.returncode != 0:
+            raise StoreError(
+                f"the private database refused `{statement}`: {done.stderr.strip()}", advice=f"see {self.log_file}"
+            )
+        return done.stdout.strip()
+
+    def _prepare(self) -> None:
+        if self._cluster.exists():
+            return
+        self.report("making a new database cluster")
+        password = secrets.token_hex(16)
+        self._password_file.touch(mode=0o600)
+        self._password_file.write_text(f"{HOST}:*:*:{USER}:{password}\n")
+        unfinished = self.data_dir / "cluster.partial"
+        shutil.rmtree(unfinished, ignore_errors=True)
+        options = ["--pgdata=/data/cluster.partial", f"--username={USER}", "--pwfile=/dev/stdin"]
+        options += ["--auth=scram-sha-256", "--encoding=UTF8", "--locale-provider=builtin", "--locale=C.UTF-8"]
+        if not self._durable:
+            options.append("--no-sync")
+        done = self._run(f"{POSTGRES_BIN}/initdb", *options, text_in=password)
+        if done.returncode != 0:
+            raise StoreError(
+                f"initdb failed on {self.data_dir}: {(done.stderr or done.stdout).strip()}",
+                advice="free disk space if there is none; remove that folder if nothing in it is needed",
+            )
+        with (unfinished / "postgresql.conf").open("a") as settings:
+            settings.write(f"\ninclude '{_SETTINGS_FILE}'\n")
+        unfinished.rename(self._cluster)
+
+    def _finish(self) -> None:
+        self.create(DATABASE)
+
+    def _sandbox(self) -> list[str]:
+        settings = _SETTINGS.format(host=HOST, port=self.port) + (_DURABLE if self._durable else _THROW_AWAY)
+        (self._cluster / _SETTINGS_FILE).write_text(settings)
+        self._launched_ns = time.time_ns() - 10_000_000  # file times lag behind the clock by a tick
+        return command(self.root, f"{POSTGRES_BIN}/postgres", "-D", "/data/cluster", binds={self.data_dir: "/data"})
+
+    def _is_ready(self) -> bool:
+        # the last line that the server writes into its lock file; one of an earlier, killed server may still lie there
+        file = self._cluster / "postmaster.pid"
+        try:
+            return file.stat().st_mtime_ns >= self._launched_ns and file.read_text().split()[-1] == "ready"
+        except (FileNotFoundError, IndexError):
+            return False
+
+    def _run(self, program: str, *args: str, text_in: str = "") -> subprocess.CompletedProcess[str]:
+        options = ("--setenv", "PGPASSFILE", "/data/password")
+        argv = command(self.root, program, *args, binds={self.data_dir: "/data"}, options=options)
+        return subprocess.run(argv, input=text_in, capture_output=True, text=True, check=False)
+
+    @property
+    def _cluster(self) -> Path:
+        return self.data_dir / "cluster"
+
+    @property
+    def _password_file(self) -> Path:
+        """In the form that PostgreSQL's own programs read (host:port:database:user:password)."""
+        return self.data_dir / "password"
+
+    def _password(self) -> str:
+        return self._password_file.read_text().strip().rpartition(":")[2]
