@@ -16,6 +16,21 @@ COMMENT ON COLUMN reading.reason IS 'lifeline.reading.QualityReason';
 -- a foreign key to sensor would cost a look-up per row; the gate has already looked the sensor up
 SELECT create_hypertable('reading', by_range('observed_at', INTERVAL '7 days'), create_default_indexes => false);
 CREATE UNIQUE INDEX reading_once ON reading (sensor_key, observed_at DESC);
+-- readings are written in the order in which they came: a block range index costs next to nothing
+CREATE INDEX reading_by_reception ON reading USING brin (received_at) WITH (pages_per_range = 32, autosummarize = on);
+
+CREATE TABLE arrival (
+    xid             xid8 NOT NULL DEFAULT pg_current_xact_id(),
+    committed_at    timestamptz NOT NULL DEFAULT now(),
+    received_from   timestamptz NOT NULL,
+    received_to     timestamptz NOT NULL,
+    observed_from   timestamptz NOT NULL,
+    observed_to     timestamptz NOT NULL,
+    readings        bigint NOT NULL
+);
+CREATE INDEX arrival_in_order ON arrival (xid);
+COMMENT ON TABLE arrival IS 'One row per transaction that added readings, kept for a day: who follows it misses none, however late they were committed';
+COMMENT ON COLUMN arrival.xid IS 'transactions below pg_snapshot_xmin() have ended: a reader goes up to there and never looks back';
 
 CREATE TABLE conflict (
     sensor_key      integer NOT NULL,
@@ -30,25 +45,30 @@ COMMENT ON TABLE conflict IS 'A second, different value for an instant that alre
 CREATE TABLE reject (
     reject_id   bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     received_at timestamptz NOT NULL,
-    device_id   text,
+    device_id   text NOT NULL,
     topic       text NOT NULL,
     reason      text NOT NULL,
     detail      text NOT NULL,
     payload     bytea NOT NULL,
     digest      bytea NOT NULL,
-    times       bigint NOT NULL DEFAULT 1
+    times       bigint NOT NULL
 );
 CREATE UNIQUE INDEX reject_once ON reject (digest);
 CREATE INDEX reject_by_time ON reject (received_at DESC);
+COMMENT ON TABLE reject IS 'One row per message and reason: what was published and is not a reading, with its bytes';
+COMMENT ON COLUMN reject.device_id IS 'of the topic; empty where the topic names none';
+COMMENT ON COLUMN reject.topic IS 'MQTT topic, or file:NAME of a backfill';
 COMMENT ON COLUMN reject.reason IS 'lifeline.reading.RejectReason';
 COMMENT ON COLUMN reject.digest IS 'of topic, reason, detail and payload: the same reject again only counts up `times`';
+COMMENT ON COLUMN reject.times IS 'readings rejected: records of the message times its receptions';
 
 CREATE TABLE device (
     device_id       text PRIMARY KEY,
     city_code       text,
     online          boolean,
-    first_seen_at   timestamptz NOT NULL,
-    last_seen_at    timestamptz NOT NULL,
+    state_at        timestamptz,
+    first_seen_at   timestamptz,
+    last_seen_at    timestamptz,
     last_observed_at timestamptz,
     clock_skew_s    double precision,
     received        bigint NOT NULL DEFAULT 0,
@@ -57,9 +77,11 @@ CREATE TABLE device (
     conflict        bigint NOT NULL DEFAULT 0,
     rejected        bigint NOT NULL DEFAULT 0,
     CONSTRAINT conservation CHECK (received = stored + duplicate + conflict + rejected)
-);
-COMMENT ON TABLE device IS 'Who has spoken: last sign of life and the conservation law per device';
-COMMENT ON COLUMN device.received IS 'readings that arrived, redeliveries included; device_id '''' holds what could not be attributed';
+) WITH (fillfactor = 50);
+COMMENT ON TABLE device IS 'Who has spoken: last sign of life and the conservation law per device; device_id '''' holds what could not be attributed';
+COMMENT ON COLUMN device.online IS 'by its own birth and death messages; empty where it sends none';
+COMMENT ON COLUMN device.last_seen_at IS 'empty where all its readings came from files';
+COMMENT ON COLUMN device.received IS 'readings that arrived, redeliveries included';
 COMMENT ON COLUMN device.clock_skew_s IS 'smoothed observed minus received of live readings; positive: the device''s clock is ahead';
 
 CREATE TABLE purge (
@@ -68,3 +90,17 @@ CREATE TABLE purge (
     readings    bigint NOT NULL
 );
 COMMENT ON TABLE purge IS 'Readings that retention removed, so that the conservation law still adds up';
+
+CREATE TABLE backfill (
+    digest      bytea PRIMARY KEY,
+    name        text NOT NULL,
+    bytes_done  bigint NOT NULL,
+    lines_done  bigint NOT NULL,
+    stored      bigint NOT NULL,
+    duplicate   bigint NOT NULL,
+    conflict    bigint NOT NULL,
+    rejected    bigint NOT NULL,
+    finished_at timestamptz
+);
+COMMENT ON TABLE backfill IS 'How far a file is in, moved in the transaction of its readings: an interrupted backfill goes on there';
+COMMENT ON COLUMN backfill.digest IS 'SHA-256 of the file';
