@@ -40,11 +40,15 @@ ENDED = frozenset({AlarmState.CLOSED, AlarmState.CANCELLED, AlarmState.SUPERSEDE
 
 
 class AlarmAction(StrEnum):
-    """What moves an alarm; `open`, `escalate` and `clear` are the system's, the rest are people's."""
+    """What moves an alarm."""
 
     OPEN = "open"
     ESCALATE = "escalate"
+    """the level became graver: whoever has seen only the lower level has not seen this one"""
+    LOWER = "lower"
+    """the level became less grave"""
     CLEAR = "clear"
+    """the condition ended"""
     RETURN = "return"
     """the condition came back before the alarm was closed"""
     ACKNOWLEDGE = "acknowledge"
@@ -61,30 +65,42 @@ class AlarmAction(StrEnum):
     NOTE = "note"
 
 
+SYSTEM_ACTIONS = frozenset(
+    {AlarmAction.OPEN, AlarmAction.ESCALATE, AlarmAction.LOWER, AlarmAction.CLEAR, AlarmAction.RETURN}
+)
+"""What only a finding can cause; the rest are people's, or the system's in their stead (closing what is over)."""
+
 _S, _A = AlarmState, AlarmAction
-_FORWARD: dict[tuple[AlarmState, AlarmAction], AlarmState] = {
+_LIVE = [state for state in AlarmState if state not in ENDED]
+TRANSITIONS: dict[tuple[AlarmState, AlarmAction], AlarmState] = {
+    **{(state, action): state for state in _LIVE for action in (_A.NOTE, _A.CLEAR, _A.LOWER, _A.ESCALATE, _A.RETURN)},
+    **{(state, _A.CANCEL): _S.CANCELLED for state in _LIVE},
+    **{(state, _A.SUPERSEDE): _S.SUPERSEDED for state in _LIVE},
     (_S.OPEN, _A.ACKNOWLEDGE): _S.ACKNOWLEDGED,
     (_S.OPEN, _A.DISPATCH): _S.DISPATCHED,
+    (_S.OPEN, _A.SHELVE): _S.SHELVED,
     (_S.ACKNOWLEDGED, _A.DISPATCH): _S.DISPATCHED,
+    (_S.ACKNOWLEDGED, _A.SHELVE): _S.SHELVED,
+    (_S.ACKNOWLEDGED, _A.CLOSE): _S.CLOSED,
+    (_S.ACKNOWLEDGED, _A.ESCALATE): _S.OPEN,
     (_S.DISPATCHED, _A.ACCEPT): _S.ACCEPTED,
     (_S.ACCEPTED, _A.ARRIVE): _S.ON_SITE,
     (_S.ON_SITE, _A.MITIGATE): _S.MITIGATED,
     (_S.MITIGATED, _A.VERIFY): _S.VERIFIED,
-    (_S.VERIFIED, _A.CLOSE): _S.CLOSED,
-    (_S.ACKNOWLEDGED, _A.CLOSE): _S.CLOSED,
     (_S.MITIGATED, _A.DISPATCH): _S.DISPATCHED,
-    (_S.OPEN, _A.SHELVE): _S.SHELVED,
-    (_S.ACKNOWLEDGED, _A.SHELVE): _S.SHELVED,
+    (_S.MITIGATED, _A.ESCALATE): _S.OPEN,
+    (_S.MITIGATED, _A.RETURN): _S.OPEN,
+    (_S.VERIFIED, _A.CLOSE): _S.CLOSED,
+    (_S.VERIFIED, _A.ESCALATE): _S.OPEN,
+    (_S.VERIFIED, _A.RETURN): _S.OPEN,
     (_S.SHELVED, _A.UNSHELVE): _S.OPEN,
+    (_S.SHELVED, _A.CLOSE): _S.CLOSED,
+    (_S.SHELVED, _A.ESCALATE): _S.OPEN,
 }
-_LIVE = [state for state in AlarmState if state not in ENDED]
-TRANSITIONS: dict[tuple[AlarmState, AlarmAction], AlarmState] = {
-    **_FORWARD,
-    **{(state, action): state for state in _LIVE for action in (_A.NOTE, _A.CLEAR, _A.RETURN, _A.ESCALATE)},
-    **{(state, _A.CANCEL): _S.CANCELLED for state in _LIVE},
-    **{(state, _A.SUPERSEDE): _S.SUPERSEDED for state in _LIVE},
-}
-"""(state, action) -> next state; what is not here is not allowed."""
+"""(state, action) -> next state; what is not here is not allowed.
+
+A graver level opens again what people had put aside or held to be mended; crews under way stay under way.
+"""
 
 
 def next_state(state: AlarmState, action: AlarmAction) -> AlarmState:
@@ -130,11 +146,17 @@ class Alarm:
     closed_at: datetime | None = None
     zone_id: str | None = None
     position: Position | None = None
+    shelved_until: datetime | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether its subject is free for a new alarm."""
+        return self.state in ENDED
 
 
 @dataclass(frozen=True, slots=True)
 class AlarmEvent:
-    """One entry of an alarm's history: who did what, when, why."""
+    """One entry of an alarm's history: who did what, when, why; `told` is why people were told of it or not."""
 
     at: datetime
     actor: str
@@ -143,3 +165,6 @@ class AlarmEvent:
     to_state: AlarmState
     reason: str
     note: str = ""
+    event_id: int = 0
+    told: str | None = None
+    """None: the alerts stage has yet to decide"""

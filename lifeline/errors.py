@@ -7,6 +7,7 @@ LifelineError
  |- WireError                a message does not follow docs/wire.md
  |- StoreError               the database refused or is away
  |   |- MigrationError       the schema cannot be brought up to date
+ |   |- NotFoundError        there is no such row
  |   `- StaleVersionError    somebody else changed the row first
  |- IllegalTransitionError   an action that the life cycle does not allow now
  |- LinkError                the broker refused or is away
@@ -54,6 +55,10 @@ class StoreError(LifelineError):
 
 class MigrationError(StoreError):
     """The schema cannot be brought up to date."""
+
+
+class NotFoundError(StoreError):
+    """There is no such row; the message names it."""
 
 
 class StaleVersionError(StoreError):

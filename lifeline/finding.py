@@ -18,6 +18,13 @@ class FindingKind(StrEnum):
     SENSOR_FAULT = "sensor-fault"
     SENSOR_SILENT = "sensor-silent"
     BACKLOG = "backlog"
+    OTHER = "other"
+    """a kind that this version does not know: people are told rather than not"""
+
+    @classmethod
+    def _missing_(cls, value: object) -> "FindingKind":
+        del value
+        return cls.OTHER
 
 
 PROVISIONS: dict[FindingKind, tuple[Provision, ...]] = {
@@ -27,6 +34,7 @@ PROVISIONS: dict[FindingKind, tuple[Provision, ...]] = {
     FindingKind.SENSOR_FAULT: (Provision.P6_1,),
     FindingKind.SENSOR_SILENT: (Provision.P6_1,),
     FindingKind.BACKLOG: (Provision.P6_5,),
+    FindingKind.OTHER: (Provision.P6_1,),
 }
 
 

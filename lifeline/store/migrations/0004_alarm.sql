@@ -7,6 +7,7 @@ CREATE TABLE alarm (
     zone_id     text,
     kind        text NOT NULL,
     level       smallint NOT NULL CHECK (level BETWEEN 1 AND 4),
+    level_at    timestamptz NOT NULL DEFAULT now(),
     state       text NOT NULL,
     title_zh    text NOT NULL,
     title_en    text NOT NULL,
@@ -14,6 +15,7 @@ CREATE TABLE alarm (
     opened_at   timestamptz NOT NULL,
     cleared_at  timestamptz,
     closed_at   timestamptz,
+    shelved_until timestamptz,
     probability double precision NOT NULL,
     provisions  text[] NOT NULL,
     finding_id  bigint NOT NULL REFERENCES finding,
@@ -24,9 +26,11 @@ CREATE TABLE alarm (
 CREATE UNIQUE INDEX alarm_one_live ON alarm (subject) WHERE state NOT IN ('closed', 'cancelled', 'superseded');
 CREATE INDEX alarm_by_opening ON alarm (opened_at DESC);
 COMMENT ON COLUMN alarm.level IS '1 red, 2 orange, 3 yellow, 4 blue';
+COMMENT ON COLUMN alarm.level_at IS 'event time of the finding that last changed the level';
 COMMENT ON COLUMN alarm.finding_id IS 'the newest finding about the subject';
 COMMENT ON COLUMN alarm.cleared_at IS 'when the condition ended; empty while it lasts';
-COMMENT ON COLUMN alarm.version IS 'counts changes; a change names the version it was based on';
+COMMENT ON COLUMN alarm.shelved_until IS 'when a shelved alarm opens again by itself';
+COMMENT ON COLUMN alarm.version IS 'number of its events; a change names the version it was based on';
 COMMENT ON INDEX alarm_one_live IS 'one live alarm per subject';
 
 CREATE TABLE alarm_event (
@@ -38,21 +42,38 @@ CREATE TABLE alarm_event (
     from_state  text,
     to_state    text NOT NULL,
     reason      text NOT NULL,
-    note        text NOT NULL DEFAULT ''
+    note        text NOT NULL DEFAULT '',
+    told        text
 );
 CREATE INDEX alarm_event_of_alarm ON alarm_event (alarm_id, event_id);
+CREATE INDEX alarm_event_untold ON alarm_event (event_id) WHERE told IS NULL;
 COMMENT ON COLUMN alarm_event.actor IS 'a person''s name, or system:STAGE';
 COMMENT ON COLUMN alarm_event.reason IS 'named reason of the decision';
+COMMENT ON COLUMN alarm_event.told IS 'named reason why people were told of it or not; empty: the alerts stage has yet to decide';
 
 CREATE TABLE engine_position (
     engine      text PRIMARY KEY,
     finding_id  bigint NOT NULL
 );
-COMMENT ON TABLE engine_position IS 'The last finding that the alerts engine has worked in, moved in the same transaction as its alarms';
+COMMENT ON TABLE engine_position IS 'Up to here every finding has its decision; moved in the transaction of the decisions';
+
+CREATE TABLE finding_decision (
+    finding_id  bigint PRIMARY KEY REFERENCES finding,
+    alarm_id    bigint REFERENCES alarm,
+    step        text NOT NULL,
+    reason      text NOT NULL,
+    level_reason text NOT NULL,
+    decided_at  timestamptz NOT NULL
+);
+COMMENT ON TABLE finding_decision IS 'What the alerts stage did about each finding and why, written in the transaction that did it: a finding acts once, however often and in whatever order it is read';
+COMMENT ON COLUMN finding_decision.step IS 'open, escalate, lower, update, clear, return, ignore';
+COMMENT ON COLUMN finding_decision.level_reason IS 'rule of the policy that gave the level';
 
 CREATE TABLE notice (
     notice_id       bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     alarm_id        bigint NOT NULL REFERENCES alarm,
+    event_id        bigint REFERENCES alarm_event,
+    urgency         smallint NOT NULL DEFAULT 4,
     idempotency_key text NOT NULL UNIQUE,
     channel         text NOT NULL,
     address         text NOT NULL,
@@ -67,9 +88,11 @@ CREATE TABLE notice (
     delivered_at    timestamptz,
     last_error      text
 );
-CREATE INDEX notice_due ON notice (next_attempt_at) WHERE state = 'waiting';
+CREATE INDEX notice_due ON notice (channel, next_attempt_at) WHERE state = 'waiting';
 CREATE INDEX notice_of_alarm ON notice (alarm_id);
 COMMENT ON TABLE notice IS 'Transactional outbox: written with the alarm, delivered at least once by the courier';
+COMMENT ON COLUMN notice.event_id IS 'what happened that it tells of';
+COMMENT ON COLUMN notice.urgency IS '1 red to 4 blue, 9 good news: the lowest goes first';
 COMMENT ON COLUMN notice.channel IS 'name of the channel in the settings';
 COMMENT ON COLUMN notice.leased_until IS 'a courier is at it; after this another may try';
 COMMENT ON COLUMN notice.state IS 'waiting; delivered: the channel took it; dead: given up, see last_error';
