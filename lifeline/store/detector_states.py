@@ -1,4 +1,4 @@
-"""What detectors remember: a checkpoint per detector and scope, moved on only from the one that it was computed from."""
+"""What detectors remember: a checkpoint per detector and scope, moved on only from the one it was computed from."""
 
 from dataclasses import dataclass
 from datetime import datetime
