@@ -60,7 +60,7 @@ def ensure(report: Report = lambda _: None) -> Path:
         return folder
     _need_host_programs()
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with _one_at_a_time(folder.parent / "root.lock", report):
+    with _one_at_a_time(folder.parent / "root.lock", report) as lock:
         if folder.is_dir():
             return folder
         for partial in folder.parent.glob("root-*.partial"):
@@ -68,7 +68,7 @@ def ensure(report: Report = lambda _: None) -> Path:
             shutil.rmtree(partial)
         partial = folder.with_name(f"{folder.name}.partial")
         report(f"unpacking {', '.join(PACKAGES)} from Debian {SUITE} into {folder} (about 420 MB, once)")
-        _unpack(partial, report)
+        _unpack(partial, lock, report)
         (partial / "etc/passwd").write_text(f"lifeline:x:{SANDBOX_ID}:{SANDBOX_ID}::/data:/bin/sh\n")
         (partial / "etc/group").write_text(f"lifeline:x:{SANDBOX_ID}:\n")
         _probe(partial)
@@ -107,22 +107,25 @@ def _need_host_programs() -> None:
 
 
 @contextmanager
-def _one_at_a_time(lock: Path, report: Report) -> Iterator[None]:
+def _one_at_a_time(lock: Path, report: Report) -> Iterator[int]:
     with lock.open("w") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             report("another installation of the private root is running: waiting for it")
             fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
+        yield handle.fileno()
 
 
-def _unpack(folder: Path, report: Report) -> None:
+def _unpack(folder: Path, lock: int, report: Report) -> None:
     argv = ["mmdebstrap", "--mode=chrootless", "--variant=extract", f"--include={','.join(PACKAGES)}", SUITE]
     argv += [str(folder), *filter(None, [os.environ.get(MIRROR_VARIABLE)])]
     started = time.monotonic()
     last_lines: deque[str] = deque(maxlen=8)
-    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+    # it inherits the lock: when we are killed and it goes on writing, the next caller waits for its end
+    with subprocess.Popen(
+        argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, pass_fds=(lock,)
+    ) as process:
         for line in _lines(process):
             if line is None:
                 report(f"  {time.monotonic() - started:4.0f} s  {_size_mb(folder)} MB so far")
