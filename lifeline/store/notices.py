@@ -1,0 +1,153 @@
+"""The outbox: what is to be told to whom, leased to one courier at a time, kept with its outcome for ever."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from psycopg.types.json import Jsonb
+
+from lifeline.store.pool import Connection, Store, Topic, notify
+from lifeline.store.queries import queries
+
+_SQL = queries("notices")
+
+GOOD_NEWS = 9
+"""Urgency of what never overtakes the bad news of the same alarm."""
+
+
+class NoticeState(StrEnum):
+    """Where a notice stands."""
+
+    WAITING = "waiting"
+    DELIVERED = "delivered"
+    """the channel took it"""
+    DEAD = "dead"
+    """given up; `last_error` says why"""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A notice that is to be put into the outbox. `urgency`: 1 red to 4 blue, GOOD_NEWS."""
+
+    alarm_id: int
+    event_id: int
+    urgency: int
+    idempotency_key: str
+    channel: str
+    address: str
+    subject_line: str
+    body: str
+    payload: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A notice in the outbox. `attempts` counts leases; a courier that died counts as one."""
+
+    notice_id: int
+    alarm_id: int
+    event_id: int | None
+    urgency: int
+    idempotency_key: str
+    channel: str
+    address: str
+    subject_line: str
+    body: str
+    payload: dict[str, Any]
+    state: NoticeState
+    attempts: int
+    created_at: datetime
+    next_attempt_at: datetime
+    delivered_at: datetime | None
+    last_error: str | None
+
+
+def add(connection: Connection, drafts: Sequence[Draft], *, now: datetime) -> None:
+    """Puts notices into the outbox within the caller's transaction; one with a known key is there already."""
+    for draft in drafts:
+        connection.execute(
+            _SQL["add"],
+            {
+                "alarm_id": draft.alarm_id,
+                "event_id": draft.event_id,
+                "urgency": draft.urgency,
+                "idempotency_key": draft.idempotency_key,
+                "channel": draft.channel,
+                "address": draft.address,
+                "subject_line": draft.subject_line,
+                "body": draft.body,
+                "payload": Jsonb(draft.payload),
+                "now": now,
+            },
+        )
+    if drafts:
+        notify(connection, Topic.NOTICE)
+
+
+def lease(store: Store, *, channel: str, now: datetime, lease_s: float, limit: int) -> list[Notice]:
+    """At most `limit` due notices of `channel`, gravest first, nobody else's for `lease_s`. Raises StoreError."""
+    until = now + timedelta(seconds=lease_s)
+    with store.transaction() as connection:
+        rows = connection.execute(_SQL["lease"], {"channel": channel, "now": now, "until": until, "limit": limit})
+        return sorted((_notice(row) for row in rows), key=lambda n: (n.urgency, n.next_attempt_at, n.notice_id))
+
+
+def delivered(store: Store, notice: Notice, *, now: datetime) -> None:
+    """Records that the channel took it. Raises StoreError."""
+    with store.transaction() as connection:
+        connection.execute(_SQL["delivered"], {"notice_id": notice.notice_id, "now": now})
+        notify(connection, Topic.ALARM)
+
+
+def failed(store: Store, notice: Notice, *, next_attempt_at: datetime, error: str) -> None:
+    """Records that the channel did not take it; nothing where the lease was lost meanwhile. Raises StoreError."""
+    with store.transaction() as connection:
+        connection.execute(
+            _SQL["failed"],
+            {
+                "notice_id": notice.notice_id,
+                "attempts": notice.attempts,
+                "next_attempt_at": next_attempt_at,
+                "error": error,
+            },
+        )
+
+
+def dead(store: Store, notice: Notice, *, error: str) -> None:
+    """Records that it is given up; nothing where the lease was lost meanwhile. Raises StoreError."""
+    with store.transaction() as connection:
+        connection.execute(_SQL["dead"], {"notice_id": notice.notice_id, "attempts": notice.attempts, "error": error})
+        notify(connection, Topic.ALARM)
+
+
+def hurry(store: Store, *, channel: str, now: datetime) -> int:
+    """Makes all that waits for its next attempt on `channel` due; how many. Raises StoreError."""
+    with store.transaction() as connection:
+        return connection.execute(_SQL["hurry"], {"channel": channel, "now": now}).rowcount
+
+
+def revive(store: Store, *, now: datetime, channel: str | None = None) -> int:
+    """Sends again what was given up, on one channel or all; how many. Raises StoreError."""
+    with store.transaction() as connection:
+        revived = connection.execute(_SQL["revive"], {"channel": channel, "now": now}).rowcount
+        notify(connection, Topic.NOTICE)
+        return revived
+
+
+def notices_of(store: Store, alarm_id: int) -> list[Notice]:
+    """What was told about an alarm, oldest first. Raises StoreError."""
+    with store.transaction() as connection:
+        return [_notice(row) for row in connection.execute(_SQL["of_alarm"], {"alarm_id": alarm_id})]
+
+
+def counts(store: Store) -> tuple[int, int]:
+    """How many notices wait, how many were given up. Raises StoreError."""
+    with store.transaction() as connection:
+        row: Any = connection.execute(_SQL["counts"]).fetchone()
+        return row.waiting, row.dead
+
+
+def _notice(row: Any) -> Notice:
+    return Notice(**{**row._asdict(), "state": NoticeState(row.state)})

@@ -1,0 +1,61 @@
+-- name: add
+-- Puts a notice into the outbox.
+INSERT INTO notice (alarm_id, event_id, urgency, idempotency_key, channel, address, subject_line, body, payload,
+                    created_at, next_attempt_at)
+VALUES (%(alarm_id)s, %(event_id)s, %(urgency)s, %(idempotency_key)s, %(channel)s, %(address)s, %(subject_line)s,
+        %(body)s, %(payload)s, %(now)s, %(now)s)
+ON CONFLICT (idempotency_key) DO NOTHING
+
+-- name: lease
+-- Takes due notices of a channel, the gravest first, so that no other courier takes them before the lease ends. Good
+-- news waits until the bad news of the same alarm has gone to the same address.
+UPDATE notice SET leased_until = %(until)s, attempts = attempts + 1
+WHERE notice_id IN (
+    SELECT n.notice_id FROM notice n
+    WHERE n.state = 'waiting' AND n.channel = %(channel)s AND n.next_attempt_at <= %(now)s
+      AND (n.leased_until IS NULL OR n.leased_until <= %(now)s)
+      AND (n.urgency < 9 OR NOT EXISTS (
+          SELECT FROM notice earlier
+          WHERE earlier.alarm_id = n.alarm_id AND earlier.notice_id < n.notice_id AND earlier.state = 'waiting'
+            AND earlier.channel = n.channel AND earlier.address = n.address))
+    ORDER BY n.urgency, n.next_attempt_at, n.notice_id
+    LIMIT %(limit)s
+    FOR UPDATE SKIP LOCKED)
+RETURNING notice_id, alarm_id, event_id, urgency, idempotency_key, channel, address, subject_line, body, payload,
+          state, attempts, created_at, next_attempt_at, delivered_at, last_error
+
+-- name: delivered
+-- The channel took it; true even where another courier has taken the notice meanwhile.
+UPDATE notice SET state = 'delivered', delivered_at = %(now)s, leased_until = NULL
+WHERE notice_id = %(notice_id)s AND state <> 'delivered'
+
+-- name: failed
+-- The channel did not take it: wait. Only for who still holds the lease.
+UPDATE notice SET next_attempt_at = %(next_attempt_at)s, leased_until = NULL, last_error = %(error)s
+WHERE notice_id = %(notice_id)s AND state = 'waiting' AND attempts = %(attempts)s
+
+-- name: dead
+-- Given up, with the reason. Only for who still holds the lease.
+UPDATE notice SET state = 'dead', leased_until = NULL, last_error = %(error)s
+WHERE notice_id = %(notice_id)s AND state = 'waiting' AND attempts = %(attempts)s
+
+-- name: hurry
+-- The channel works again: what waits for its next attempt goes now.
+UPDATE notice SET next_attempt_at = %(now)s
+WHERE state = 'waiting' AND channel = %(channel)s AND next_attempt_at > %(now)s AND attempts > 0
+
+-- name: revive
+-- Sends again what was given up.
+UPDATE notice SET state = 'waiting', attempts = 0, next_attempt_at = %(now)s, leased_until = NULL
+WHERE state = 'dead' AND (%(channel)s::text IS NULL OR channel = %(channel)s)
+
+-- name: of_alarm
+-- What was told about an alarm, oldest first.
+SELECT notice_id, alarm_id, event_id, urgency, idempotency_key, channel, address, subject_line, body, payload,
+       state, attempts, created_at, next_attempt_at, delivered_at, last_error
+FROM notice WHERE alarm_id = %(alarm_id)s ORDER BY notice_id
+
+-- name: counts
+-- How many notices wait, and how many were given up.
+SELECT count(*) FILTER (WHERE state = 'waiting') AS waiting, count(*) FILTER (WHERE state = 'dead') AS dead
+FROM notice WHERE state <> 'delivered'
