@@ -155,6 +155,17 @@ class Alarm:
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """A live alarm with what the life cycle asks of its past."""
+
+    alarm: Alarm
+    level_at: datetime
+    """event time of the finding that last changed the level"""
+    end_told: bool = False
+    """whether people were told that the condition ended (meant for alarms that are cleared)"""
+
+
+@dataclass(frozen=True, slots=True)
 class AlarmEvent:
     """One entry of an alarm's history: who did what, when, why; `told` is why people were told of it or not."""
 

@@ -30,13 +30,13 @@ def alarms(
 def alarm(store: Store, alarm_id: int) -> Alarm:
     """One alarm. Raises NotFoundError, StoreError."""
     with store.transaction() as connection:
-        return _one(connection, "alarm", alarm_id)
+        return one(connection, "alarm", alarm_id)
 
 
 def events(store: Store, alarm_id: int) -> list[AlarmEvent]:
     """The alarm's history, oldest first; empty where there is no such alarm. Raises StoreError."""
     with store.transaction() as connection:
-        return [_event_of(row) for row in connection.execute(_SQL["events"], {"alarm_id": alarm_id})]
+        return [event_of(row) for row in connection.execute(_SQL["events"], {"alarm_id": alarm_id})]
 
 
 def act(
@@ -58,7 +58,7 @@ def act(
     can cause) and StoreError; then nothing has changed.
     """
     with store.transaction() as connection:
-        before = _one(connection, "lock", alarm_id)
+        before = one(connection, "lock", alarm_id)
         if before.version != version:
             raise StaleVersionError(
                 f"alarm {alarm_id} is at version {before.version}, not {version}: somebody changed it",
@@ -96,22 +96,29 @@ def move(
     """
     state = next_state(alarm.state, action)
     after = replace(alarm, state=state, closed_at=now if state in ENDED else None)
-    row: Any = connection.execute(_SQL["change"], {**_columns(after), "level_at": level_at}).fetchone()
-    event: Any = connection.execute(
+    row: Any = connection.execute(_SQL["change"], {**columns(after), "level_at": level_at}).fetchone()
+    event = AlarmEvent(now, actor, action, alarm.state, state, reason, note, told=told)
+    return replace(after, version=row.version), add_event(connection, alarm.alarm_id, event)
+
+
+def add_event(connection: Connection, alarm_id: int, event: AlarmEvent) -> int:
+    """Writes an entry of an alarm's history; its id. For the store's own modules."""
+    row: Any = connection.execute(
         _SQL["add_event"],
         {
-            "alarm_id": alarm.alarm_id,
-            "at": now,
-            "actor": actor,
-            "action": action.value,
-            "from_state": alarm.state.value,
-            "to_state": state.value,
-            "reason": reason,
-            "note": note,
-            "told": told,
+            "alarm_id": alarm_id,
+            "at": event.at,
+            "actor": event.actor,
+            "action": event.action.value,
+            "from_state": event.from_state.value if event.from_state else None,
+            "to_state": event.to_state.value,
+            "reason": event.reason,
+            "note": event.note,
+            "told": event.told,
         },
     ).fetchone()
-    return replace(after, version=row.version), event.event_id
+    event_id: int = row.event_id
+    return event_id
 
 
 def alarm_of(row: Any) -> Alarm:
@@ -144,7 +151,8 @@ def provisions_of(values: Sequence[str]) -> tuple[Provision, ...]:
     return tuple(Provision(value) for value in values)
 
 
-def _columns(alarm: Alarm) -> dict[str, Any]:
+def columns(alarm: Alarm) -> dict[str, Any]:
+    """What changes in an alarm's row."""
     return {
         "alarm_id": alarm.alarm_id,
         "state": alarm.state.value,
@@ -161,7 +169,8 @@ def _columns(alarm: Alarm) -> dict[str, Any]:
     }
 
 
-def _event_of(row: Any) -> AlarmEvent:
+def event_of(row: Any) -> AlarmEvent:
+    """The entry of a history in a row of sql/alarms.sql."""
     return AlarmEvent(
         at=row.at,
         actor=row.actor,
@@ -175,7 +184,8 @@ def _event_of(row: Any) -> AlarmEvent:
     )
 
 
-def _one(connection: Connection, query: str, alarm_id: int) -> Alarm:
+def one(connection: Connection, query: str, alarm_id: int) -> Alarm:
+    """The alarm that `query` (alarm, lock) gives. Raises NotFoundError."""
     row = connection.execute(_SQL[query], {"alarm_id": alarm_id}).fetchone()
     if row is None:
         raise NotFoundError(f"there is no alarm {alarm_id}", advice="look at the list of alarms")

@@ -1,0 +1,99 @@
+-- name: begin
+-- The engine's position exists.
+INSERT INTO engine_position (engine, finding_id) VALUES (%(engine)s, 0) ON CONFLICT DO NOTHING
+
+-- name: position
+-- The engine's position; whoever holds it is the only one that decides.
+SELECT finding_id FROM engine_position WHERE engine = %(engine)s FOR UPDATE
+
+-- name: advance
+-- Every finding up to here has its decision.
+UPDATE engine_position SET finding_id = %(finding_id)s WHERE engine = %(engine)s
+
+-- name: behind
+-- How many findings wait for their decision.
+SELECT count(*) AS findings FROM finding
+WHERE finding_id > coalesce((SELECT finding_id FROM engine_position WHERE engine = %(engine)s), 0)
+
+-- name: place
+-- Where a finding is: its city, its zone, the first of its sensors that is known.
+SELECT city.name_zh AS city_zh, city.name_en AS city_en, city.timezone, city.levels,
+       zone.name_zh AS zone_zh, zone.name_en AS zone_en,
+       sensor.name_zh AS sensor_zh, sensor.name_en AS sensor_en, sensor.site
+FROM (SELECT) one
+LEFT JOIN city ON city.city_code = %(city_code)s
+LEFT JOIN zone ON zone.zone_id = %(zone_id)s
+LEFT JOIN LATERAL (
+    SELECT name_zh, name_en, site FROM sensor
+    WHERE sensor_id = ANY(%(sensor_ids)s)
+    ORDER BY array_position(%(sensor_ids)s, sensor_id), sensor_key DESC
+    LIMIT 1
+) sensor ON true
+
+-- name: standing
+-- The live alarm of a subject, held, with what the life cycle asks of its past.
+SELECT alarm_id, subject, city_code, kind, level, state, title_zh, title_en, opened_at, began_at, probability,
+       provisions, version, finding_id, cleared_at, closed_at, zone_id, lon, lat, shelved_until, level_at,
+       coalesce((SELECT EXISTS (SELECT FROM notice n WHERE n.event_id = e.event_id)
+                 FROM alarm_event e WHERE e.alarm_id = alarm.alarm_id AND e.action = 'clear'
+                 ORDER BY e.event_id DESC LIMIT 1), false) AS end_told
+FROM alarm
+WHERE subject = %(subject)s AND state NOT IN ('closed', 'cancelled', 'superseded')
+FOR UPDATE OF alarm
+
+-- name: previous
+-- The last alarm of a subject that ended.
+SELECT alarm_id, subject, city_code, kind, level, state, title_zh, title_en, opened_at, began_at, probability,
+       provisions, version, finding_id, cleared_at, closed_at, zone_id, lon, lat, shelved_until
+FROM alarm
+WHERE subject = %(subject)s AND state IN ('closed', 'cancelled', 'superseded')
+ORDER BY alarm_id DESC
+LIMIT 1
+
+-- name: open
+-- A new alarm.
+INSERT INTO alarm (subject, city_code, zone_id, kind, level, level_at, state, title_zh, title_en, began_at, opened_at,
+                   probability, provisions, finding_id, lon, lat)
+VALUES (%(subject)s, %(city_code)s, %(zone_id)s, %(kind)s, %(level)s, %(level_at)s, %(state)s, %(title_zh)s,
+        %(title_en)s, %(began_at)s, %(opened_at)s, %(probability)s, %(provisions)s, %(finding_id)s, %(lon)s, %(lat)s)
+RETURNING alarm_id
+
+-- name: follow
+-- The alarm follows its newest finding quietly: no event, and the version that people hold stays good.
+UPDATE alarm
+SET title_zh = %(title_zh)s, title_en = %(title_en)s, probability = %(probability)s, finding_id = %(finding_id)s,
+    lon = %(lon)s, lat = %(lat)s
+WHERE alarm_id = %(alarm_id)s
+
+-- name: decide
+-- What was done about a finding, and why.
+INSERT INTO finding_decision (finding_id, alarm_id, step, reason, level_reason, decided_at)
+VALUES (%(finding_id)s, %(alarm_id)s, %(step)s, %(reason)s, %(level_reason)s, %(now)s)
+
+-- name: untold
+-- Events of which it is not decided yet who is told, oldest first, each with its alarm and the newest finding.
+SELECT e.at, e.actor, e.action, e.from_state, e.to_state, e.reason, e.note, e.event_id, e.told, e.alarm_id
+FROM alarm_event e
+WHERE e.told IS NULL AND (e.action <> 'clear' OR e.at <= %(settled_before)s)
+ORDER BY e.event_id
+LIMIT %(limit)s
+
+-- name: set_told
+-- Why people were told of an event or not.
+UPDATE alarm_event SET told = %(told)s WHERE event_id = %(event_id)s
+
+-- name: heard
+-- The channels and addresses that were told of an alarm.
+SELECT DISTINCT channel, address FROM notice WHERE alarm_id = %(alarm_id)s ORDER BY channel, address
+
+-- name: due
+-- Live alarms that time may move: cleared and seen, or shelved up to now. Held; those in other hands come next time.
+SELECT alarm_id, subject, city_code, kind, level, state, title_zh, title_en, opened_at, began_at, probability,
+       provisions, version, finding_id, cleared_at, closed_at, zone_id, lon, lat, shelved_until
+FROM alarm
+WHERE state NOT IN ('closed', 'cancelled', 'superseded')
+  AND ((cleared_at <= %(settled_before)s AND state IN ('acknowledged', 'verified', 'shelved'))
+       OR shelved_until <= %(now)s)
+ORDER BY alarm_id
+LIMIT %(limit)s
+FOR UPDATE SKIP LOCKED
