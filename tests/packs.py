@@ -48,9 +48,9 @@ def write_tiny_pack(
     """Writes a valid pack of city `code` into `folder` (made where missing) and returns it.
 
     All ids begin with `prefix`. Sensors, each on a device of the same id, the channel named like the quantity:
-    `{prefix}-P-01` pressure in Pa, on junction `{prefix}-J2`; `{prefix}-F-01` flow in l/s, enters zone `{prefix}-DMA-1`;
-    `{prefix}-L-01` level in m, the tank; `{prefix}-RG-01` rain_intensity in mm/h; `{prefix}-WD-01` water_depth in cm, an
-    underpass.
+    `{prefix}-P-01` pressure in Pa, on junction `{prefix}-J2`; `{prefix}-F-01` flow in l/s, enters `{prefix}-DMA-1`;
+    `{prefix}-L-01` level in m, the tank; `{prefix}-RG-01` rain_intensity in mm/h; `{prefix}-WD-01` water_depth in cm,
+    an underpass.
     """
     folder.mkdir(parents=True, exist_ok=True)
     files = {

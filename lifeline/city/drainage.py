@@ -36,7 +36,7 @@ _US_FLOW = {"CFS", "GPM", "MGD"}
 def read(
     text: str, file: str, faults: Faults, *, centre: Position | None, zones: Sequence[Zone], taken: dict[str, Line]
 ) -> tuple[set[str], list[Asset]]:
-    """Names of all elements (nodes, links, rain gauges, subcatchments), and the assets, their city_code left empty.
+    """Names of all elements (nodes, links, rain gauges), and the assets, their city_code left empty.
 
     Properties of assets, where the model gives them: `length_m`, `diameter_mm` (height where not round),
     `shape`, `invert_m`, `max_depth_m`, `type`, `from`, `to`, and the `key=value` pairs of its tag.
@@ -54,33 +54,11 @@ def read(
     for more in (_sections(model, elements, faults, m), tags(model, elements, faults)):
         for name, found in more.items():
             properties[name].update(found)
-    gauges = _areas_and_gauges(model, elements, faults, taken)
-    points = geometry.coordinates(model, elements, faults, centre)
-    courses = geometry.courses(model, elements, points, faults, centre)
-    assets = [
-        Asset(
-            name,
-            "",
-            KINDS[elements.nodes[name].section],
-            geometry.point(at),
-            geometry.zone_of(at, zones, ZoneKind.CATCHMENT),
-            properties[name],
-        )
-        for name, at in points.items()
-        if name in elements.nodes
-    ]
-    assets += [
-        Asset(
-            name,
-            "",
-            KINDS[elements.links[name].section],
-            geometry.polyline(course),
-            geometry.zone_of(geometry.middle(course), zones, ZoneKind.CATCHMENT),
-            properties[name],
-        )
-        for name, course in courses.items()
-    ]
-    return {*elements.nodes, *elements.links, *gauges}, assets
+    gauges = _gauges_and_areas(model, elements, faults, taken)
+    placed = geometry.Placed(model, elements, faults, centre)
+    return {*elements.nodes, *elements.links, *gauges}, geometry.draw(
+        placed, elements, KINDS, properties, zones=zones, zone_kind=ZoneKind.CATCHMENT
+    )
 
 
 def _elements(model: Model, faults: Faults, taken: dict[str, Line]) -> Elements:
@@ -102,12 +80,13 @@ def _elements(model: Model, faults: Faults, taken: dict[str, Line]) -> Elements:
     return elements
 
 
-def _areas_and_gauges(model: Model, elements: Elements, faults: Faults, taken: dict[str, Line]) -> set[str]:
-    others = Elements(model, faults, taken)
-    others.define("RAINGAGES", least=5)
-    gauges = set(others.nodes)
-    others.define("SUBCATCHMENTS", least=7)
-    areas = set(others.nodes) - gauges
+def _gauges_and_areas(model: Model, elements: Elements, faults: Faults, taken: dict[str, Line]) -> set[str]:
+    named = Elements(model, faults, taken)
+    named.define("RAINGAGES", least=5)
+    gauges = set(named.nodes)
+    drained = Elements(model, faults, {})  # often named like their outlet: no sensor sits on one, nothing confuses them
+    drained.define("SUBCATCHMENTS", least=7)
+    areas = set(drained.nodes)
     for line in model.lines("SUBCATCHMENTS"):
         if line.text(1) not in gauges | {"*"}:
             faults.add(line.place(1, "SUBCATCHMENTS"), "a rain gauge of this model", line.text(1))
@@ -117,7 +96,7 @@ def _areas_and_gauges(model: Model, elements: Elements, faults: Faults, taken: d
     for section in ("SUBAREAS", "INFILTRATION", "POLYGONS"):
         elements.refer(section, "subcatchment", areas)
     elements.refer("SYMBOLS", "rain gauge", gauges)
-    return gauges | areas
+    return gauges
 
 
 def _sections(model: Model, elements: Elements, faults: Faults, m: float) -> dict[str, dict[str, Any]]:

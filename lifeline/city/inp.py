@@ -121,10 +121,9 @@ class Elements:
                     first = self._taken[name]
                     words = f"a name of its own ({first.file} line {first.number} has it too)"
                     self._faults.add(line.place(0, section), words, name)
-                    continue
-                self._taken[name] = line
+                self._taken.setdefault(name, line)
                 element = Element(name, section, line, line.tokens[1:3] if link else ())
-                (self.links if link else self.nodes)[name] = element
+                (self.links if link else self.nodes).setdefault(name, element)
 
     def enough(self, line: Line, least: int) -> bool:
         if len(line.tokens) >= least:

@@ -50,32 +50,10 @@ def read(
     }
     for name, more in tags(model, elements, faults).items():
         properties[name].update(more)
-    points = geometry.coordinates(model, elements, faults, centre)
-    courses = geometry.courses(model, elements, points, faults, centre)
-    assets = [
-        Asset(
-            name,
-            "",
-            KINDS[elements.nodes[name].section],
-            geometry.point(at),
-            geometry.zone_of(at, zones, ZoneKind.DMA),
-            properties[name],
-        )
-        for name, at in points.items()
-        if name in elements.nodes
-    ]
-    assets += [
-        Asset(
-            name,
-            "",
-            KINDS[elements.links[name].section],
-            geometry.polyline(course),
-            geometry.zone_of(geometry.middle(course), zones, ZoneKind.DMA),
-            properties[name],
-        )
-        for name, course in courses.items()
-    ]
-    return {*elements.nodes, *elements.links}, assets
+    placed = geometry.Placed(model, elements, faults, centre)
+    return {*elements.nodes, *elements.links}, geometry.draw(
+        placed, elements, KINDS, properties, zones=zones, zone_kind=ZoneKind.DMA
+    )
 
 
 def _elements(model: Model, faults: Faults, taken: dict[str, Line]) -> Elements:
