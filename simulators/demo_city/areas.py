@@ -78,7 +78,7 @@ class Area:
         """Lays a pipe along each edge; `extra_l_per_s` is what leaves for other areas at a crossing."""
         carried = self._carried({self.streets.index[cell]: flow for cell, flow in extra_l_per_s.items()})
         for number, edge in enumerate(self.streets.edges, start=1):
-            diameter_mm = nominal_mm(carried.get(edge, 0.0), 150 if edge in self.streets.main else 100)
+            diameter_mm = nominal_mm(carried.get(edge, 0.0), 100)
             pipe_id = f"{self.supply.plan.prefix}-P-{self.zone * 1000 + number:04d}"
             start, end = (self.node(k) for k in edge)
             self.supply.pipes.append(

@@ -9,10 +9,9 @@ from simulators.demo_city.supply import Supply
 def epanet_inp(supply: Supply) -> str:
     """The text of `network.inp`: l/s, Hazen-Williams, one week from Monday 00:00 local time.
 
-    Tags of pipes are `material/year/zone`, tags of nodes the zone.
+    Tags of pipes: CI grey cast iron, DI ductile iron, PE polyethylene, and the year they were laid.
     """
     plan = supply.plan
-    zone_id = {None: "-"} | {n: f"{plan.prefix}-DMA-{n}" for n in range(1, len(plan.dmas) + 1)}
     nodes = list(supply.nodes.values())
     parts = [
         _section("TITLE", [f"{plan.name.en} demo district, invented for the Lifeline project; not a real network"]),
@@ -44,10 +43,7 @@ def epanet_inp(supply: Supply) -> str:
         _section("CONTROLS", _controls(supply)),
         _section(
             "TAGS",
-            [
-                *(f"NODE\t{n.node_id}\t{zone_id[n.zone]}" for n in nodes if n.zone),
-                *(f"LINK\t{p.pipe_id}\t{p.material}/{p.year}/{zone_id[p.zone]}" for p in supply.pipes),
-            ],
+            (f"LINK\t{p.pipe_id}\tmaterial={p.material},year={p.year}" for p in supply.pipes),
         ),
         _section("TIMES", _TIMES),
         _section("OPTIONS", _OPTIONS),

@@ -114,7 +114,7 @@ class _Feeds:
     def _pipe(self, start: Node, end: Node, flow_l_per_s: float, zone: int | None) -> str:
         self.pipe_count += 1
         pipe_id = f"{self.prefix}-P-{self.pipe_count:04d}"
-        diameter_mm = nominal_mm(flow_l_per_s, 200)
+        diameter_mm = nominal_mm(flow_l_per_s, 150)
         self.supply.pipes.append(
             choose_pipe(pipe_id, start, end, diameter_mm=diameter_mm, years=TRUNK_YEARS, zone=zone, rng=self.rng)
         )
@@ -123,7 +123,7 @@ class _Feeds:
     def _valve(self, start: Node, end: Node, flow_l_per_s: float, kind: str, setting: float) -> None:
         self.valve_count += 1
         valve_id = f"{self.prefix}-V-{self.valve_count}"
-        diameter_mm = nominal_mm(flow_l_per_s, 200)
+        diameter_mm = nominal_mm(flow_l_per_s, 150)
         self.supply.valves.append(Valve(valve_id, start.node_id, end.node_id, diameter_mm, kind, setting))
 
     def _meter(self, pipe_id: str, node: Node, area: Area, out_of: int | None) -> None:

@@ -6,7 +6,7 @@ from random import Random
 
 Cell = tuple[int, int]
 
-KEEP_CLOSING_EDGE = 0.42
+KEEP_CLOSING_EDGE = 0.38
 """Share of the streets beyond a spanning tree that carry a pipe."""
 JITTER_M = 16.0
 

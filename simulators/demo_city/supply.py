@@ -7,8 +7,8 @@ from random import Random
 from lifeline.asset import Name
 from simulators.demo_city.plan import CityPlan
 
-DESIGN_VELOCITY_M_PER_S = 0.65
-PEAK_FACTOR = 1.8
+DESIGN_VELOCITY_M_PER_S = 1.0
+PEAK_FACTOR = 1.65
 DIAMETERS_MM = (100, 150, 200, 250, 300, 400, 500, 600)
 
 

@@ -102,7 +102,7 @@ def swmm_inp(drains: Drains) -> str:
         _section(
             "REPORT", ["INPUT NO", "CONTINUITY YES", "FLOWSTATS YES", "SUBCATCHMENTS NONE", "NODES NONE", "LINKS NONE"]
         ),
-        _section("TAGS", (f"Node\t{m.node_id}\t{m.kind}" for m in manholes)),
+        _section("TAGS", (f"NODE\t{m.node_id}\tground={m.kind}" for m in manholes)),
         _section("COORDINATES", _coordinates(drains), "id\tlon\tlat"),
         _section("POLYGONS", _polygons(drains), "subcatchment\tlon\tlat"),
         _section("SYMBOLS", (f"{name}\t{lon:.6f}\t{lat:.6f}" for name, lon, lat in _gauges(drains)), "gauge\tlon\tlat"),
