@@ -82,11 +82,14 @@ class SimulationError(LifelineError):
 
 
 class DeliveryError(LifelineError):
-    """A channel did not take a notice; `permanent` tells whether trying again is pointless."""
+    """A channel did not take a notice; `permanent`: trying again is pointless; `retry_after_s`: the receiver's wish."""
 
-    def __init__(self, message: str, *, permanent: bool = False, advice: str = "") -> None:
+    def __init__(
+        self, message: str, *, permanent: bool = False, retry_after_s: float | None = None, advice: str = ""
+    ) -> None:
         super().__init__(message, advice=advice)
         self.permanent = permanent
+        self.retry_after_s = retry_after_s
 
 
 class InstallError(LifelineError):

@@ -18,6 +18,13 @@ DETECT_SECONDS = Histogram("lifeline_detect_seconds", "Time of one detection ste
 ALARMS = Counter("lifeline_alarms_total", "Alarm actions by kind and action", ["kind", "action"])
 NOTICES = Counter("lifeline_notices_total", "Delivery attempts by channel and outcome", ["channel", "outcome"])
 """outcome: delivered, failed, dead"""
+NOTICE_SECONDS = Histogram(
+    "lifeline_notice_seconds",
+    "From the notice's writing to the channel's receipt",
+    buckets=(0.05, 0.1, 0.25, 0.5, 1, 2, 3, 5, 10, 30, 60, 600),
+)
+OUTBOX = Gauge("lifeline_outbox_notices", "Notices that are not delivered, by state", ["state"])
+"""state: waiting, dead"""
 RESTARTS = Counter("lifeline_stage_restarts_total", "Restarts of a crashed stage", ["stage"])
 
 

@@ -24,6 +24,7 @@ class IngestSettings(BaseModel):
     model_config = _STRICT
     client_id: str = Field("lifeline-ingest", description="MQTT client id; stable, the broker keeps its session")
     buffer_messages: int = Field(20_000, gt=0, description="messages in hand before the socket is no longer read")
+    buffer_bytes: int = Field(67_108_864, gt=0, description="the same, by their payloads")
     batch_readings: int = Field(10_000, gt=0, description="readings per transaction at the most")
     batch_wait_s: float = Field(0.05, ge=0, description="how long a transaction waits for more readings")
     max_payload_bytes: int = Field(262_144, gt=0, description="larger payloads are rejected")
@@ -32,6 +33,7 @@ class IngestSettings(BaseModel):
     )
     future_limit_s: float = Field(3_600.0, ge=0, description="ahead of reception beyond this: rejected")
     late_after_s: float = Field(900.0, ge=0, description="older than this at reception: marked late")
+    earliest_year: int = Field(2000, ge=1970, le=2100, description="observed before this year: rejected")
 
 
 class DetectSettings(BaseModel):
@@ -48,7 +50,7 @@ class ChannelSettings(BaseModel):
 
     model_config = _STRICT
     name: str = Field(description="how policy and notices call it")
-    kind: Literal["webhook", "smtp"] = Field(description="webhook: JSON by HTTP POST; smtp: mail")
+    kind: str = Field(description="webhook: JSON by HTTP POST; smtp: mail; see docs/alarms.md")
     address: str = Field(description="URL of the receiver, or the mail address")
     smtp_url: str = Field("", description="smtp://[user:password@]host:port of the mail server")
     sender: str = Field("lifeline@localhost", description="From of mails")
@@ -66,6 +68,8 @@ class AlertsSettings(BaseModel):
     longest_backoff_s: float = Field(600.0, gt=0, description="longest wait between attempts")
     delivery_timeout_s: float = Field(10.0, gt=0, description="how long a receiver may take to answer")
     poll_s: float = Field(1.0, gt=0, description="longest sleep between two looks at findings and the outbox")
+    console_url: str = Field("", description="where people reach the console, for links; empty: console.host and port")
+    policy_file: str = Field("", description="policy of levels and telling (docs/alarms.md); empty: the built-in one")
 
 
 class ConsoleSettings(BaseModel):
@@ -76,6 +80,10 @@ class ConsoleSettings(BaseModel):
     port: int = Field(8080, ge=0, le=65535, description="port; 0 takes a free one")
     refresh_s: float = Field(1.0, gt=0, description="longest time until a change is seen on an open page")
     language: Literal["zh", "en"] = Field("zh", description="language of a page until the person chooses")
+    silent_intervals: float = Field(
+        3.0, gt=1, description="a sensor whose newest reading is older than this many of its intervals is silent"
+    )
+    tile_url: str = Field("", description="base map, XYZ tiles: https://host/{z}/{x}/{y}.png; empty: none")
 
 
 class Settings(BaseSettings):

@@ -35,10 +35,12 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Untold:
-    """An event of which it is not decided yet who is told, and its alarm as it is now."""
+    """An event of which it is not decided yet who is told, and its alarm as it is now. `went_on`: the condition came
+    back after the event."""
 
     event: AlarmEvent
     alarm: Alarm
+    went_on: bool
 
 
 class Docket:
@@ -84,6 +86,15 @@ class Docket:
         """The last alarm of `subject` that ended."""
         row = self._connection.execute(_SQL["previous"], {"subject": subject}).fetchone()
         return None if row is None else alarm_of(row)
+
+    def finding_behind(self, alarm: Alarm) -> Finding:
+        """The newest finding about an alarm."""
+        return findings_after(self._store, alarm.finding_id - 1, 1)[0]
+
+    def level_reason(self, alarm: Alarm) -> str:
+        """The named reason of the level that the newest finding about an alarm had; empty where there is none."""
+        row = self._connection.execute(_SQL["level_reason"], {"alarm_id": alarm.alarm_id}).fetchone()
+        return row.level_reason if row else ""
 
     def alarm(self, alarm_id: int) -> Alarm:
         """One alarm as it is now. Raises NotFoundError."""
@@ -156,7 +167,7 @@ class Docket:
         """Events of which it is to be decided now who is told; an end only after it has stood for `settle_s`."""
         settled_before = self.now - timedelta(seconds=settle_s)
         rows = self._connection.execute(_SQL["untold"], {"settled_before": settled_before, "limit": limit}).fetchall()
-        return [Untold(event_of(row), self.alarm(row.alarm_id)) for row in rows]
+        return [Untold(event_of(row), self.alarm(row.alarm_id), row.went_on) for row in rows]
 
     def tell(self, event_id: int, drafts: Sequence[Draft], *, told: str) -> None:
         """Puts the notices of an event into the outbox and records why these or none."""

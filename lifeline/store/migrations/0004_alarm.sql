@@ -65,6 +65,7 @@ CREATE TABLE finding_decision (
     level_reason text NOT NULL,
     decided_at  timestamptz NOT NULL
 );
+CREATE INDEX finding_decision_of_alarm ON finding_decision (alarm_id, finding_id DESC);
 COMMENT ON TABLE finding_decision IS 'What the alerts stage did about each finding and why, written in the transaction that did it: a finding acts once, however often and in whatever order it is read';
 COMMENT ON COLUMN finding_decision.step IS 'open, escalate, lower, update, clear, return, ignore';
 COMMENT ON COLUMN finding_decision.level_reason IS 'rule of the policy that gave the level';

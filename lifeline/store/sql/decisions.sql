@@ -71,8 +71,11 @@ INSERT INTO finding_decision (finding_id, alarm_id, step, reason, level_reason, 
 VALUES (%(finding_id)s, %(alarm_id)s, %(step)s, %(reason)s, %(level_reason)s, %(now)s)
 
 -- name: untold
--- Events of which it is not decided yet who is told, oldest first, each with its alarm and the newest finding.
-SELECT e.at, e.actor, e.action, e.from_state, e.to_state, e.reason, e.note, e.event_id, e.told, e.alarm_id
+-- Events of which it is not decided yet who is told, oldest first; an end only when it is settled.
+SELECT e.at, e.actor, e.action, e.from_state, e.to_state, e.reason, e.note, e.event_id, e.told, e.alarm_id,
+       EXISTS (SELECT FROM alarm_event later
+               WHERE later.alarm_id = e.alarm_id AND later.event_id > e.event_id
+                 AND later.action IN ('return', 'escalate')) AS went_on
 FROM alarm_event e
 WHERE e.told IS NULL AND (e.action <> 'clear' OR e.at <= %(settled_before)s)
 ORDER BY e.event_id
@@ -81,6 +84,11 @@ LIMIT %(limit)s
 -- name: set_told
 -- Why people were told of an event or not.
 UPDATE alarm_event SET told = %(told)s WHERE event_id = %(event_id)s
+
+-- name: level_reason
+-- The rule that gave the level to the newest finding about an alarm that was not its end.
+SELECT d.level_reason FROM finding_decision d
+WHERE d.alarm_id = %(alarm_id)s AND d.step NOT IN ('clear', 'ignore') ORDER BY d.finding_id DESC LIMIT 1
 
 -- name: heard
 -- The channels and addresses that were told of an alarm.

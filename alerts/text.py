@@ -1,0 +1,157 @@
+"""The words of alarms and notices, Chinese first and English, from the catalogue text.toml. Pure."""
+
+import math
+import string
+import tomllib
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+from lifeline.alarm import Alarm, AlarmAction
+from lifeline.asset import Name
+from lifeline.finding import Finding
+from lifeline.provision import WORDS
+
+Language = Literal["zh", "en"]
+LANGUAGES: tuple[Language, ...] = ("zh", "en")
+CATALOGUE = Path(__file__).with_name("text.toml")
+GOOD_NEWS = frozenset({AlarmAction.CLEAR, AlarmAction.CANCEL})
+"""Events that say that it is over."""
+TITLE_LIMIT = 160
+"""Characters of a title; CAP asks for a headline no longer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Where it happens, in words, and in which local time."""
+
+    city: Name
+    timezone: str
+    zone: Name | None
+    sensor: Name | None
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """What a notice tells: an event of an alarm, with the newest finding about it."""
+
+    alarm: Alarm
+    action: AlarmAction
+    reason: str
+    actor: str
+    note: str
+    at: datetime
+    finding: Finding | None
+    scene: Scene
+
+
+@cache
+def catalogue(language: Language) -> dict[str, Any]:
+    """The words of one language."""
+    words: dict[str, Any] = tomllib.loads(CATALOGUE.read_text(encoding="utf-8"))[language]
+    return words
+
+
+def title(finding: Finding, scene: Scene) -> Name:
+    """What the alarm is called: place, kind, size; one line, TITLE_LIMIT characters at the most."""
+    return Name(*(_title(finding, scene, language) for language in LANGUAGES))
+
+
+def subject_line(happening: Happening, language: Language) -> str:
+    """The first line of a notice: the level of bad news, the event of good news, and the title."""
+    words = catalogue(language)
+    alarm, action = happening.alarm, happening.action
+    name = alarm.title_zh if language == "zh" else alarm.title_en
+    level = words["level"][alarm.level.name.lower()]
+    if action is AlarmAction.OPEN:
+        return _line(words["subject_line_level"].format(level=level, title=name))
+    event = words["event"].get(action.value, action.value)
+    if action not in GOOD_NEWS:
+        event = f"{level} {event}"
+    return _line(words["subject_line"].format(event=event, title=name))
+
+
+def body(happening: Happening, language: Language, *, level_reason: str, link: str) -> str:
+    """The whole notice as lines of text. `link` may be empty."""
+    words = catalogue(language)
+    line = words["line"]
+    alarm, finding, scene = happening.alarm, happening.finding, happening.scene
+    zone = ZoneInfo(scene.timezone)
+    lead = words["lead"]
+    lines = [
+        subject_line(happening, language),
+        lead.get(f"{happening.action.value}_{happening.reason}") or lead.get(happening.action.value, ""),
+        "",
+        line["level"].format(level=words["level"][alarm.level.name.lower()], reason=level_reason or happening.reason),
+        line["place"].format(place=_place(scene, language), city=_pick(scene.city, language)),
+    ]
+    if alarm.position is not None:
+        lines.append(line["position"].format(lon=alarm.position.lon, lat=alarm.position.lat))
+    if finding is not None and happening.action not in GOOD_NEWS and _size(finding, language):
+        lines.append(line["size"].format(size=_size(finding, language)))
+    lines.append(line["began"].format(began=_local(alarm.began_at, zone), timezone=scene.timezone))
+    if alarm.cleared_at is not None:
+        lines.append(line["ended"].format(ended=_local(alarm.cleared_at, zone), timezone=scene.timezone))
+    lines.append(line["probability"].format(probability=alarm.probability))
+    if finding is not None and finding.candidates:
+        named = [
+            line["candidate"].format(asset=candidate.asset_id, probability=candidate.probability)
+            for candidate in finding.candidates[:3]
+        ]
+        lines.append(line["candidates"].format(candidates=words["list"].join(named)))
+    for provision in alarm.provisions:
+        quoted = f"{provision.value} “{WORDS[provision]}”" if language == "zh" else provision.value
+        lines.append(line["provision"].format(provision=quoted))
+    if not happening.actor.startswith("system:"):
+        lines.append(line["actor"].format(actor=happening.actor))
+    if happening.note:
+        lines.append(line["note"].format(note=happening.note))
+    if link:
+        lines.append(line["link"].format(link=link))
+    lines.append(line["number"].format(alarm_id=alarm.alarm_id, version=alarm.version))
+    return "\n".join(lines) + "\n"
+
+
+def fields(template: str) -> set[str]:
+    """The names in braces of a catalogue entry."""
+    return {name for _, name, _, _ in string.Formatter().parse(template) if name}
+
+
+def _title(finding: Finding, scene: Scene, language: Language) -> str:
+    words = catalogue(language)
+    size = _size(finding, language)
+    return _line(
+        words["title"][finding.kind.value].format(
+            place=_place(scene, language), size=f" {size}" if size else "", subject=finding.subject
+        )
+    )
+
+
+def _place(scene: Scene, language: Language) -> str:
+    name = scene.sensor or scene.zone or scene.city
+    return _pick(name, language) or str(catalogue(language)["unknown_place"])
+
+
+def _size(finding: Finding, language: Language) -> str:
+    words = catalogue(language)
+    if finding.depth_m is not None and math.isfinite(finding.depth_m):
+        return str(words["size_depth"].format(cm=finding.depth_m * 100))
+    if finding.flow_m3_per_h is not None and math.isfinite(finding.flow_m3_per_h):
+        return str(words["size_flow"].format(flow=finding.flow_m3_per_h))
+    return ""
+
+
+def _pick(name: Name, language: Language) -> str:
+    return name.zh if language == "zh" else name.en
+
+
+def _line(text: str) -> str:
+    joined = " ".join(text.split())
+    return joined if len(joined) <= TITLE_LIMIT else joined[: TITLE_LIMIT - 1] + "…"
+
+
+def _local(at: datetime, zone: ZoneInfo) -> str:
+    return f"{at.astimezone(zone):%Y-%m-%d %H:%M:%S}"
