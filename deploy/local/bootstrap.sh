@@ -74,6 +74,11 @@ print(hashlib.sha256("\n".join(parts).encode()).hexdigest())
 PY
 }
 
+pip_progress() {
+    awk '/^Collecting / { if (++n % 20 == 0) print "install:   " n " packages found" }
+         /^(Installing|Building)/ { print "install:   " tolower($1) " " n " packages" } { fflush() }'
+}
+
 install_python() {
     if ! .venv/bin/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null ||
         ! .venv/bin/python -m pip --version >/dev/null 2>&1; then
@@ -83,10 +88,8 @@ install_python() {
     fi
     [ "$(cat "$stamp" 2>/dev/null)" != "$(wanted_stamp)" ] || return 0
     say "installing Python packages into .venv (some minutes the first time)"
-    local quiet=(--quiet --progress-bar off)
-    [ ! -t 1 ] || quiet=()
-    .venv/bin/python -m pip install --disable-pip-version-check "${quiet[@]}" \
-        --constraint deploy/constraints.txt --editable '.[dev]' ||
+    .venv/bin/python -m pip install --disable-pip-version-check --constraint deploy/constraints.txt \
+        --editable '.[dev]' | pip_progress ||
         fail "pip could not install the Python packages; its own words are above" \
             "check the network and pip's configuration and start again; what was installed is kept"
     wanted_stamp >"$stamp"

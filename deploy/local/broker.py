@@ -39,6 +39,9 @@ class LocalBroker(LocalServer):
             (self.data_dir / name).mkdir(parents=True, exist_ok=True)
         shutil.copyfile(RULES, self.data_dir / "config" / "mosquitto.conf")
 
+    def _finish(self) -> None:
+        """A broker needs nothing more."""
+
     def _sandbox(self) -> list[str]:
         place = self.data_dir / "config" / "place" / "local.conf"
         place.write_text(_PLACE.format(port=self.port, host=HOST))

@@ -98,7 +98,15 @@ class LocalDatabase(LocalServer):
     def sql(self, statement: str, *, database: str = "postgres") -> str:
         """Runs one administrative statement with the private root's psql and gives its bare output."""
         psql = ("--no-psqlrc", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1", f"--command={statement}")
-        done = self._run(f"{POSTGRES_BIN}/psql", *psql, f"postgresql://{USER}@{HOST}:{self.port}/{database}")
+        argv = command(
+            self.root,
+            f"{POSTGRES_BIN}/psql",
+            *psql,
+            f"postgresql://{USER}@{HOST}:{self.port}/{database}",
+            binds={self.data_dir: "/data"},
+            options=("--setenv", "PGPASSFILE", "/data/password"),
+        )
+        done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise StoreError(
                 f"the private database refused `{statement}`: {done.stderr.strip()}", advice=f"see {self.log_file}"
@@ -114,11 +122,18 @@ class LocalDatabase(LocalServer):
         self._password_file.write_text(f"{HOST}:*:*:{USER}:{password}\n")
         unfinished = self.data_dir / "cluster.partial"
         shutil.rmtree(unfinished, ignore_errors=True)
-        options = ["--pgdata=/data/cluster.partial", f"--username={USER}", "--pwfile=/dev/stdin"]
+        options = ["--pgdata=/data/cluster.partial", f"--username={USER}", "--pwfile=/tmp/password"]
         options += ["--auth=scram-sha-256", "--encoding=UTF8", "--locale-provider=builtin", "--locale=C.UTF-8"]
         if not self._durable:
             options.append("--no-sync")
-        done = self._run(f"{POSTGRES_BIN}/initdb", *options, text_in=password)
+        argv = command(
+            self.root,
+            f"{POSTGRES_BIN}/initdb",
+            *options,
+            binds={self.data_dir: "/data"},
+            options=("--file", "0", "/tmp/password"),  # standard input, as a file of the sandbox alone
+        )
+        done = subprocess.run(argv, input=password, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise StoreError(
                 f"initdb failed on {self.data_dir}: {(done.stderr or done.stdout).strip()}",
@@ -144,11 +159,6 @@ class LocalDatabase(LocalServer):
             return file.stat().st_mtime_ns >= self._launched_ns and file.read_text().split()[-1] == "ready"
         except (FileNotFoundError, IndexError):
             return False
-
-    def _run(self, program: str, *args: str, text_in: str = "") -> subprocess.CompletedProcess[str]:
-        options = ("--setenv", "PGPASSFILE", "/data/password")
-        argv = command(self.root, program, *args, binds={self.data_dir: "/data"}, options=options)
-        return subprocess.run(argv, input=text_in, capture_output=True, text=True, check=False)
 
     @property
     def _cluster(self) -> Path:

@@ -10,6 +10,7 @@ import os
 import signal
 import subprocess
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
@@ -22,7 +23,7 @@ _LOG_LIMIT_BYTES = 16 * 1024 * 1024
 _TRIES = 3
 
 
-class LocalServer:
+class LocalServer(ABC):
     """Base of LocalDatabase and LocalBroker: the life of one sandboxed process.
 
     Start it from a thread that lives as long as the server shall: the kernel ends the sandbox with that thread.
@@ -74,18 +75,17 @@ class LocalServer:
                 self.port = kept_port(self.data_dir / "port")
                 if self._launch(lock):
                     break
-                if left == 0 or not self._port_was_taken():
+                if left == 0 or "ddress already in use" not in self._log_tail():
                     raise self.error(
                         f"the private {self.name} on {self.data_dir} did not start:\n{self._log_tail()}",
                         advice=f"see {self.log_file}; free disk space if there is none, or use a new data folder",
                     )
-        finally:
-            os.close(lock)  # the sandbox holds it from here on
-        try:
             self._finish()
         except BaseException:
-            self.stop()
+            self.kill()
             raise
+        finally:
+            os.close(lock)  # the sandbox holds it from here on
         self.report(f"{self.name} is ready on {HOST}:{self.port}")
 
     def stop(self) -> None:
@@ -118,21 +118,21 @@ class LocalServer:
         for pid in self._processes():
             _send(pid, signal.SIGCONT)
 
+    @abstractmethod
     def _prepare(self) -> None:
         """Makes the data of a new folder; runs before the start, under the lock."""
 
+    @abstractmethod
     def _finish(self) -> None:
-        """What is to be done once the server answers."""
+        """Does what a new server needs once it answers."""
 
+    @abstractmethod
     def _sandbox(self) -> list[str]:
         """The argv of the server in its sandbox, for `self.port`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _is_ready(self) -> bool:
-        raise NotImplementedError
-
-    def _port_was_taken(self) -> bool:
-        return "ddress already in use" in self._log_tail()
+        """True when the server that was launched last can be used."""
 
     def _lock(self) -> int:
         file = self.data_dir / "lock"
