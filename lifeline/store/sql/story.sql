@@ -20,3 +20,7 @@ FROM alarm_event e JOIN alarm a USING (alarm_id) WHERE e.event_id > %(event_id)s
 -- Notices that a channel took after an instant, oldest first.
 SELECT notice_id, alarm_id, channel, address, subject_line, created_at, delivered_at AS at
 FROM notice WHERE state = 'delivered' AND delivered_at > %(at)s ORDER BY delivered_at, notice_id LIMIT 200
+
+-- name: stored
+-- How many readings have been stored since the beginning, by the devices' own counters.
+SELECT coalesce(sum(stored), 0)::bigint AS stored FROM device

@@ -1,0 +1,5 @@
+"""`python -m lifeline` is `lifeline`."""
+
+from lifeline.cli import main
+
+main()

@@ -1,0 +1,216 @@
+"""Checks every part of a deployment and says of each, in one line, how it stands and what to do."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+
+import paho.mqtt.client as mqtt
+
+from lifeline.clock import Clock
+from lifeline.errors import LifelineError
+from lifeline.mqtt import BrokerAddress
+from lifeline.settings import Settings
+from lifeline.store.cities import cities
+from lifeline.store.health import edition, outbox, server_time
+from lifeline.store.migrate import pending
+from lifeline.store.pool import Store
+from lifeline.store.readings import conservation
+from lifeline.store.stages import stages
+
+CLOCK_TOLERANCE_S = 2.0
+BEAT_LIMIT_S = 15.0
+STAGES = ("ingest", "detect", "alerts", "console")
+_DROPPED = "$SYS/broker/publish/messages/dropped"
+_VERSION = "$SYS/broker/version"
+
+
+class Verdict(StrEnum):
+    """How a part stands."""
+
+    OK = "ok"
+    WARNING = "warning"
+    FAULT = "fault"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line of the doctor: the part, how it stands, what was seen, what to do."""
+
+    part: str
+    verdict: Verdict
+    seen: str
+    advice: str = ""
+
+
+def examine(settings: Settings, *, clock: Clock) -> Iterator[Check]:
+    """All checks, one after the other; a part that is away is a fault, never an exception."""
+    yield _guarded("broker", lambda: broker_check(settings.require_mqtt()))
+    try:
+        url = settings.require_database()
+        store = Store(url, name="lifeline-doctor", connections=1, timeout_s=5.0)
+    except LifelineError as error:
+        yield Check("database", Verdict.FAULT, *_said(error))
+        return
+    with store:
+        first = _guarded("database", lambda: database_check(store))
+        yield first
+        if first.verdict is Verdict.FAULT:
+            return
+        yield _guarded("migrations", lambda: migration_check(url))
+        for part, check in (
+            ("clock", lambda: clock_check(store, clock)),
+            ("cities", lambda: city_check(store)),
+            ("conservation", lambda: conservation_check(store)),
+            ("backlog", lambda: backlog_check(store)),
+            ("outbox", lambda: outbox_check(store)),
+        ):
+            yield _guarded(part, check)
+        yield from _stage_checks(store, clock)
+
+
+def broker_check(url: str, *, timeout_s: float = 5.0) -> Check:
+    """Connects, and reads how many messages the broker has dropped since it started. Raises SettingsError."""
+    address = BrokerAddress.parse(url)
+    seen: dict[str, str] = {}
+    done = threading.Event()
+    refused: list[str] = []
+
+    def on_connect(client: mqtt.Client, _data: object, _flags: object, reason: object, _properties: object) -> None:
+        if getattr(reason, "is_failure", False):
+            refused.append(str(reason))
+            done.set()
+        client.subscribe([(_DROPPED, 0), (_VERSION, 0)])
+
+    def on_message(_client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -> None:
+        seen[message.topic] = message.payload.decode(errors="replace")
+        if len(seen) == 2:
+            done.set()
+
+    client = address.client("")
+    client.on_connect, client.on_message = on_connect, on_message
+    try:
+        client.connect(address.host, address.port, keepalive=10)
+    except OSError as error:
+        return Check("broker", Verdict.FAULT, f"no answer: {error}", "start the broker, or correct LIFELINE_MQTT_URL")
+    client.loop_start()
+    done.wait(timeout_s)
+    client.disconnect()
+    client.loop_stop()
+    if refused:
+        return Check(
+            "broker", Verdict.FAULT, f"refused: {refused[0]}", "correct user and password in LIFELINE_MQTT_URL"
+        )
+    if _DROPPED not in seen:
+        return Check("broker", Verdict.OK, "answers; publishes no $SYS figures")
+    if int(seen[_DROPPED]):
+        return Check(
+            "broker",
+            Verdict.WARNING,
+            f"{seen.get(_VERSION, 'broker')} has dropped {seen[_DROPPED]} messages since it started",
+            "set max_queued_messages 0 and raise max_queued_bytes (deploy/mosquitto/mosquitto.conf)",
+        )
+    return Check("broker", Verdict.OK, f"{seen.get(_VERSION, 'answers')}, 0 messages dropped")
+
+
+def database_check(store: Store) -> Check:
+    """Version and edition of TimescaleDB. Raises StoreError."""
+    seen = edition(store)
+    return Check(
+        "database", Verdict.OK, f"PostgreSQL {seen.postgresql}, TimescaleDB {seen.timescaledb} ({seen.license})"
+    )
+
+
+def migration_check(url: str) -> Check:
+    """Whether the schema is that of this program. Raises StoreError, MigrationError."""
+    missing = pending(url)
+    if missing:
+        return Check("migrations", Verdict.FAULT, f"not applied: {', '.join(missing)}", "run `lifeline migrate`")
+    return Check("migrations", Verdict.OK, "schema is up to date")
+
+
+def clock_check(store: Store, clock: Clock) -> Check:
+    """Our clock beside the database's. Raises StoreError."""
+    difference_s = (clock.now() - server_time(store)).total_seconds()
+    seen = f"{difference_s:+.2f} s against the database"
+    if abs(difference_s) > CLOCK_TOLERANCE_S:
+        return Check("clock", Verdict.WARNING, seen, "let both machines follow the same time server (chrony)")
+    return Check("clock", Verdict.OK, seen)
+
+
+def city_check(store: Store) -> Check:
+    """Which cities are loaded. Raises StoreError."""
+    loaded = cities(store)
+    if not loaded:
+        return Check("cities", Verdict.WARNING, "none loaded", "run `lifeline city load DIR`")
+    return Check("cities", Verdict.OK, ", ".join(f"{city.name.zh} {city.code}" for city in loaded))
+
+
+def conservation_check(store: Store) -> Check:
+    """received = stored + duplicate + conflict + rejected, and stored = rows that are there or were purged."""
+    law = conservation(store)
+    seen = (
+        f"{law.received:,} received = {law.stored:,} stored + {law.duplicate:,} duplicate + {law.conflict:,} conflict"
+        f" + {law.rejected:,} rejected; {law.rows:,} rows + {law.purged:,} purged"
+    )
+    if not law.holds:
+        return Check(
+            "conservation", Verdict.FAULT, seen, "stop writers other than lifeline; keep the tables and report it"
+        )
+    return Check("conservation", Verdict.OK, seen)
+
+
+def backlog_check(store: Store) -> Check:
+    """What ingest has taken from the broker and not committed yet. Raises StoreError."""
+    held = sum(int(beat.detail.get("buffered", 0)) for beat in stages(store) if beat.stage == "ingest")
+    if held > 1000:
+        return Check(
+            "backlog", Verdict.WARNING, f"{held:,} messages wait in ingest", "look at the database's load and disk"
+        )
+    return Check("backlog", Verdict.OK, f"{held:,} messages wait in ingest")
+
+
+def outbox_check(store: Store) -> Check:
+    """Notices that wait or were given up. Raises StoreError."""
+    seen = outbox(store)
+    text = f"{seen.waiting:,} waiting, {seen.dead:,} given up, {seen.delivered:,} delivered"
+    if seen.dead:
+        return Check(
+            "outbox", Verdict.FAULT, f"{text}; last: {seen.last_error}", "mend the channel, then send them again"
+        )
+    return Check("outbox", Verdict.OK, text)
+
+
+def _stage_checks(store: Store, clock: Clock) -> Iterator[Check]:
+    try:
+        beats = stages(store)
+    except LifelineError as error:
+        yield Check("stages", Verdict.FAULT, *_said(error))
+        return
+    now = clock.now()
+    for stage in STAGES:
+        own = [beat for beat in beats if beat.stage == stage]
+        if not own:
+            yield Check(stage, Verdict.WARNING, "never ran", f"start it: `lifeline {stage}`, or all: `lifeline run`")
+            continue
+        last = max(own, key=lambda beat: beat.beat_at)
+        age = now - last.beat_at
+        if age > timedelta(seconds=BEAT_LIMIT_S):
+            advice = f"start it: `lifeline {stage}`, or look at its log"
+            yield Check(stage, Verdict.FAULT, f"last sign of life {age.total_seconds():.0f} s ago", advice)
+        else:
+            detail = json.dumps(last.detail, ensure_ascii=False)
+            yield Check(stage, Verdict.OK, f"runs since {last.started_at:%Y-%m-%d %H:%M:%SZ} {detail}")
+
+
+def _guarded(part: str, check: Callable[[], Check]) -> Check:
+    try:
+        return check()
+    except LifelineError as error:
+        return Check(part, Verdict.FAULT, *_said(error))
+
+
+def _said(error: LifelineError) -> tuple[str, str]:
+    return error.args[0], error.advice

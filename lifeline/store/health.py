@@ -1,0 +1,50 @@
+"""How the database itself and the outbox stand: what the doctor asks."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from lifeline.store.pool import Store
+from lifeline.store.queries import queries
+
+_SQL = queries("health")
+
+
+@dataclass(frozen=True, slots=True)
+class Edition:
+    """Versions and `timescaledb.license`: `apache`, or `timescale` (community)."""
+
+    postgresql: str
+    timescaledb: str
+    license: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outbox:
+    """Notices by state."""
+
+    waiting: int
+    dead: int
+    delivered: int
+    last_error: str | None
+
+
+def edition(store: Store) -> Edition:
+    """Raises StoreError."""
+    return Edition(*_one(store, "edition"))
+
+
+def server_time(store: Store) -> datetime:
+    """The database's clock. Raises StoreError."""
+    now: datetime = _one(store, "server_time").now
+    return now
+
+
+def outbox(store: Store) -> Outbox:
+    """Raises StoreError."""
+    return Outbox(*_one(store, "outbox"))
+
+
+def _one(store: Store, name: str) -> Any:
+    with store.transaction() as connection:
+        return connection.execute(_SQL[name]).fetchone()
