@@ -6,13 +6,11 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from lifeline.store.readings import conservation
-
 from lifeline.alarm import AlarmAction, Level
 from lifeline.clock import Clock
 from lifeline.errors import StoreError
 from lifeline.store.pool import Store
-from lifeline.store.story import Bookmark, end_of_story, read_on
+from lifeline.store.story import Bookmark, end_of_story, read_on, readings_stored
 
 _LOOK_S = 0.5
 _RATE_EVERY_S = 10.0
