@@ -48,12 +48,14 @@ class Epanet:
         engine = ENepanet()
         self._lib: Any = engine.ENlib
         self._project = ctypes.c_uint64()
-        self._folder = tempfile.TemporaryDirectory(prefix="lifeline-epanet-")
-        path = Path(self._folder.name) / "network.inp"
-        path.write_text(inp, encoding="utf-8")
         self._lib.EN_createproject(byref(self._project))
         try:
-            self._call("open", *(c_char_p(str(path.with_suffix(end)).encode()) for end in (".inp", ".rpt", ".bin")))
+            # the engine has read the files once they are open: nothing is left behind even if the process is killed
+            with tempfile.TemporaryDirectory(prefix="lifeline-epanet-") as folder:
+                path = Path(folder) / "network.inp"
+                path.write_text(inp, encoding="utf-8")
+                files = (str(path.with_suffix(suffix)).encode() for suffix in (".inp", ".rpt", ".bin"))
+                self._call("open", *map(c_char_p, files))
             self._call("setflowunits", c_int(_LPS))
             self._call("setstatusreport", c_int(0))
             self.junction_ids = self._junctions()
@@ -81,7 +83,6 @@ class Epanet:
             self._lib.EN_close(self._project)
             self._lib.EN_deleteproject(self._project)
             self._project = ctypes.c_uint64()
-            self._folder.cleanup()
 
     def node(self, name: str) -> int | None:
         """Index of a node; None where there is none of that name."""
@@ -210,4 +211,3 @@ class Epanet:
                 f"EPANET error {code} at {name} {said}".rstrip(),
                 advice="check network.inp with `lifeline city check`; the code is explained in the EPANET 2.2 manual",
             )
-
