@@ -46,6 +46,8 @@ class Why(StrEnum):
     """closed by itself: the condition ended, stayed away, and a person has seen the alarm"""
     SHELF_ENDED = "shelf-ended"
     """shelved until now"""
+    UNDECIDABLE = "undecidable"
+    """deciding failed; the log has the trace. People are told rather than not"""
 
 
 @dataclass(frozen=True, slots=True)

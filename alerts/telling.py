@@ -30,6 +30,8 @@ class Told(StrEnum):
     """the end was never told, so that it goes on is no news"""
     CAME_BACK = "came-back"
     """the end did not last; it was not told"""
+    UNTELLABLE = "untellable"
+    """writing the notice failed; the log has the trace"""
 
 
 @dataclass(frozen=True, slots=True)

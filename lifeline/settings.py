@@ -63,7 +63,7 @@ class AlertsSettings(BaseModel):
 
     model_config = _STRICT
     channels: tuple[ChannelSettings, ...] = Field((), description="where notices go")
-    attempt_limit: int = Field(12, gt=0, description="attempts before a notice is given up (dead)")
+    attempt_limit: int = Field(60, gt=0, description="attempts before a notice is given up (dead); 60: 8 hours")
     first_backoff_s: float = Field(1.0, gt=0, description="wait after the first failure; doubles each time")
     longest_backoff_s: float = Field(600.0, gt=0, description="longest wait between attempts")
     delivery_timeout_s: float = Field(10.0, gt=0, description="how long a receiver may take to answer")

@@ -100,9 +100,7 @@ class Docket:
         """One alarm as it is now. Raises NotFoundError."""
         return one(self._connection, "alarm", alarm_id)
 
-    def open(
-        self, finding: Finding, *, level: Level, title: Name, actor: str, reason: str, note: str
-    ) -> tuple[Alarm, int]:
+    def open(self, finding: Finding, *, level: Level, title: Name, actor: str, reason: str) -> tuple[Alarm, int]:
         """A new alarm about `finding` and the event of its opening."""
         row = self._row(
             "open",
@@ -124,7 +122,7 @@ class Docket:
             lat=finding.position.lat if finding.position else None,
         )
         self._changed = True
-        event = AlarmEvent(self.now, actor, AlarmAction.OPEN, None, AlarmState.OPEN, reason, note)
+        event = AlarmEvent(self.now, actor, AlarmAction.OPEN, None, AlarmState.OPEN, reason)
         return self.alarm(row.alarm_id), add_event(self._connection, row.alarm_id, event)
 
     def change(
@@ -134,14 +132,11 @@ class Docket:
         *,
         actor: str,
         reason: str,
-        note: str = "",
         level_at: datetime | None = None,
     ) -> tuple[Alarm, int]:
         """Writes `alarm` as it is after `action` and the event. Raises IllegalTransitionError."""
         self._changed = True
-        return move(
-            self._connection, alarm, action, actor=actor, now=self.now, reason=reason, note=note, level_at=level_at
-        )
+        return move(self._connection, alarm, action, actor=actor, now=self.now, reason=reason, level_at=level_at)
 
     def follow(self, alarm: Alarm) -> None:
         """Writes what a quiet update changes: the newest finding and what it says."""

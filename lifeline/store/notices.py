@@ -1,6 +1,6 @@
 """The outbox: what is to be told to whom, leased to one courier at a time, kept with its outcome for ever."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -126,6 +126,12 @@ def hurry(store: Store, *, channel: str, now: datetime) -> int:
     """Makes all that waits for its next attempt on `channel` due; how many. Raises StoreError."""
     with store.transaction() as connection:
         return connection.execute(_SQL["hurry"], {"channel": channel, "now": now}).rowcount
+
+
+def bury(store: Store, *, channels: Collection[str]) -> int:
+    """Gives up what waits for any other channel than these, which nobody would deliver; how many. Raises StoreError."""
+    with store.transaction() as connection:
+        return connection.execute(_SQL["bury"], {"channels": list(channels)}).rowcount
 
 
 def revive(store: Store, *, now: datetime, channel: str | None = None) -> int:

@@ -89,7 +89,7 @@ CREATE TABLE notice (
     delivered_at    timestamptz,
     last_error      text
 );
-CREATE INDEX notice_due ON notice (channel, next_attempt_at) WHERE state = 'waiting';
+CREATE INDEX notice_due ON notice (channel, urgency, next_attempt_at, notice_id) WHERE state = 'waiting';
 CREATE INDEX notice_of_alarm ON notice (alarm_id);
 COMMENT ON TABLE notice IS 'Transactional outbox: written with the alarm, delivered at least once by the courier';
 COMMENT ON COLUMN notice.event_id IS 'what happened that it tells of';

@@ -59,3 +59,8 @@ FROM notice WHERE alarm_id = %(alarm_id)s ORDER BY notice_id
 -- How many notices wait, and how many were given up.
 SELECT count(*) FILTER (WHERE state = 'waiting') AS waiting, count(*) FILTER (WHERE state = 'dead') AS dead
 FROM notice WHERE state <> 'delivered'
+
+-- name: bury
+-- Gives up what waits for a channel that is not in the settings any more.
+UPDATE notice SET state = 'dead', leased_until = NULL, last_error = 'no channel of this name in the settings'
+WHERE state = 'waiting' AND channel <> ALL(%(channels)s)

@@ -1,0 +1,122 @@
+"""The alerts stage: one thread decides, lanes of the courier deliver; it ends when any part breaks."""
+
+import socket
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from alerts import policy
+from alerts.channels import channels_of
+from alerts.courier import LANES, Lane, Outage
+from alerts.decider import NAME, Decider
+from lifeline import log
+from lifeline.clock import Clock
+from lifeline.errors import StoreError
+from lifeline.metrics import OUTBOX
+from lifeline.settings import Settings
+from lifeline.store import decisions, notices, stages
+from lifeline.store.pool import Store, Topic
+
+_BEAT_S = 2.0
+_LOOK_S = 0.2
+
+_log = log.logger("alerts")
+
+
+def run(settings: Settings, *, stop: threading.Event, clock: Clock) -> None:
+    """Until `stop` is set. A database that is away is waited for.
+
+    Raises SettingsError before it starts where a channel or the policy is wrong, and what broke a thread.
+    """
+    in_force = policy.load(Path(settings.alerts.policy_file) if settings.alerts.policy_file else policy.BUILT_IN)
+    channels = channels_of(settings.alerts.channels, timeout_s=settings.alerts.delivery_timeout_s)
+    url = settings.require_database()
+    with Store(url, name="lifeline-alerts", connections=3 + LANES * len(channels)) as store:
+        lanes: list[Lane] = []
+        for name, channel in channels.items():
+            outage = Outage()
+            lanes += [
+                Lane(store, name, channel, settings=settings.alerts, clock=clock, outage=outage) for _ in range(LANES)
+            ]
+        decider = Decider(store, settings, in_force, clock)
+        _log.info("alerts run", policy=in_force.version, channels=sorted(channels))
+        _together(
+            [
+                ("decide", lambda halt: _decide(store, decider, settings.alerts.poll_s, clock, halt)),
+                ("outbox", lambda halt: _watch_outbox(store, lanes, settings.alerts.poll_s, halt)),
+                ("beat", lambda halt: _beat(store, list(channels), clock, halt)),
+                *((f"lane-{number}", lane.run) for number, lane in enumerate(lanes)),
+            ],
+            stop,
+            clock,
+        )
+
+
+def _decide(store: Store, decider: Decider, poll_s: float, clock: Clock, halt: threading.Event) -> None:
+    listener = store.listener(Topic.FINDING, Topic.ALARM)
+    try:
+        while not halt.is_set():
+            listener.wait(poll_s, halt)
+            try:
+                while decider.work() and not halt.is_set():
+                    pass
+            except StoreError as error:
+                _log.warning("findings out of reach", error=str(error))
+                clock.wait(poll_s, halt)
+    finally:
+        listener.close()
+
+
+def _watch_outbox(store: Store, lanes: list[Lane], poll_s: float, halt: threading.Event) -> None:
+    listener = store.listener(Topic.NOTICE)
+    try:
+        while not halt.is_set():
+            listener.wait(poll_s, halt)
+            for lane in lanes:
+                lane.wake.set()
+    finally:
+        listener.close()
+
+
+def _beat(store: Store, channels: list[str], clock: Clock, halt: threading.Event) -> None:
+    started_at = clock.now()
+    while not halt.is_set():
+        try:
+            buried = notices.bury(store, channels=channels)
+            if buried:
+                _log.error("notices given up: their channel is not in the settings", notices=buried)
+            waiting, dead = notices.counts(store)
+            OUTBOX.labels("waiting").set(waiting)
+            OUTBOX.labels("dead").set(dead)
+            detail = {"behind": decisions.behind(store, engine=NAME), "waiting": waiting, "dead": dead}
+            stages.beat(
+                store, stage=NAME, worker=socket.gethostname(), started_at=started_at, now=clock.now(), detail=detail
+            )
+        except StoreError as error:
+            _log.warning("no heartbeat", error=str(error))
+        clock.wait(_BEAT_S, halt)
+
+
+def _together(parts: list[tuple[str, Callable[[threading.Event], None]]], stop: threading.Event, clock: Clock) -> None:
+    """Runs each part in a thread until `stop` is set or one breaks; then raises what broke it, when all have ended."""
+    halt = threading.Event()
+    broken: list[BaseException] = []
+
+    def guard(part: Callable[[threading.Event], None]) -> None:
+        try:
+            part(halt)
+        except BaseException as error:
+            broken.append(error)
+        finally:
+            halt.set()
+
+    threads = [threading.Thread(target=guard, args=(part,), name=name) for name, part in parts]
+    for thread in threads:
+        thread.start()
+    while not stop.is_set() and not halt.is_set():
+        clock.wait(_LOOK_S, stop)
+    halt.set()
+    for thread in threads:
+        thread.join()
+    if broken:
+        raise broken[0]
