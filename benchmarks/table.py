@@ -41,13 +41,17 @@ def machine() -> str:
     return f"{cpu}, {os.cpu_count()} cores, {memory_gib:.0f} GiB, {system}, Python {platform.python_version()}"
 
 
-def show(title: str, figures: list[Figure], *, json_file: Path | None = None) -> None:
-    """Prints the table and, where asked, writes it as JSON."""
+def show(title: str, figures: list[Figure]) -> None:
+    """Prints one table."""
     table = Table("what", "figure", "unit", "beside", "its figure", "share", title=title, caption=machine())
     for figure in figures:
         peer_value = "" if figure.peer_value is None else f"{figure.peer_value:,.4g}"
         table.add_row(figure.what, f"{figure.value:,.4g}", figure.unit, figure.peer, peer_value, figure.share)
     Console(width=140).print(table)
-    if json_file:
-        document = {"title": title, "machine": machine(), "figures": [asdict(figure) for figure in figures]}
-        json_file.write_text(json.dumps(document, ensure_ascii=False, indent=2), encoding="utf-8")
+
+
+def write_json(results: list[tuple[str, list[Figure]]], file: Path) -> None:
+    """Writes all tables, as (title, figures), and the machine to `file`."""
+    tables = [{"title": title, "figures": [asdict(figure) for figure in figures]} for title, figures in results]
+    document = {"machine": machine(), "tables": tables}
+    file.write_text(json.dumps(document, ensure_ascii=False, indent=2), encoding="utf-8")

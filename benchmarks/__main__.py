@@ -1,0 +1,30 @@
+"""`python -m benchmarks [NAME ...] [--json FILE]`: runs the benchmarks and prints a table each."""
+
+import argparse
+import importlib
+from pathlib import Path
+
+from benchmarks.table import Figure, show, write_json
+
+NAMES = ("ingest", "alarm_delay", "startup")
+
+
+def main() -> None:
+    """Runs what is named, or all."""
+    parser = argparse.ArgumentParser(description="measure Lifeline on this machine")
+    parser.add_argument("names", nargs="*", help=f"of {', '.join(NAMES)}; none: all")
+    parser.add_argument("--json", type=Path, help="write the figures to this file too")
+    arguments = parser.parse_args()
+    if unknown := set(arguments.names) - set(NAMES):
+        parser.error(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(NAMES)}")
+    results: list[tuple[str, list[Figure]]] = []
+    for name in arguments.names or NAMES:
+        module = importlib.import_module(f"benchmarks.{name}")
+        results.append((module.TITLE, module.measure()))
+        show(*results[-1])
+    if arguments.json:
+        write_json(results, arguments.json)
+
+
+if __name__ == "__main__":
+    main()
