@@ -34,6 +34,6 @@ def configure(settings: Settings, *, stage: str) -> None:
 
 
 def logger(name: str) -> Logger:
-    """A logger whose lines carry `logger=name`."""
-    bound: Logger = structlog.get_logger(logger=name)
+    """A logger whose lines carry `part=name`."""
+    bound: Logger = structlog.get_logger(part=name)
     return bound
