@@ -5,9 +5,9 @@ from pathlib import Path
 
 from simulators.demo_city.plan import CITIES
 from simulators.demo_city.write import write_pack
-from simulators.packs import PACKS
+from simulators.packs import FOLDER
 
-folder = Path(sys.argv[1]) if len(sys.argv) > 1 else PACKS
+folder = Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER
 for plan in CITIES:
     write_pack(plan, folder / plan.folder)
     print(f"{plan.code} {plan.name.en}: {folder / plan.folder}")

@@ -3,13 +3,14 @@
 from collections.abc import Iterable
 
 from simulators.demo_city.patterns import PATTERNS
-from simulators.demo_city.supply import Supply
+from simulators.demo_city.plan import CityPlan, dma_id
+from simulators.demo_city.supply import Pipe, Supply
 
 
 def epanet_inp(supply: Supply) -> str:
     """The text of `network.inp`: l/s, Hazen-Williams, one week from Monday 00:00 local time.
 
-    Tags of pipes: CI grey cast iron, DI ductile iron, PE polyethylene, and the year they were laid.
+    Tags: the zone; of pipes also the year and the material (CI grey cast iron, DI ductile iron, PE polyethylene).
     """
     plan = supply.plan
     nodes = list(supply.nodes.values())
@@ -43,7 +44,10 @@ def epanet_inp(supply: Supply) -> str:
         _section("CONTROLS", _controls(supply)),
         _section(
             "TAGS",
-            (f"LINK\t{p.pipe_id}\tmaterial={p.material},year={p.year}" for p in supply.pipes),
+            [
+                *(f"NODE\t{n.node_id}\tzone={dma_id(plan.prefix, n.zone)}" for n in nodes if n.zone),
+                *(f"LINK\t{p.pipe_id}\t{_pipe_tag(plan, p)}" for p in supply.pipes),
+            ],
         ),
         _section("TIMES", _TIMES),
         _section("OPTIONS", _OPTIONS),
@@ -75,6 +79,11 @@ _OPTIONS = [
 def _section(name: str, lines: Iterable[str], columns: str = "") -> str:
     head = [f"[{name}]"] + ([f";{columns}"] if columns else [])
     return "\n".join([*head, *lines, ""])
+
+
+def _pipe_tag(plan: CityPlan, pipe: Pipe) -> str:
+    zone = f",zone={dma_id(plan.prefix, pipe.zone)}" if pipe.zone else ""
+    return f"material={pipe.material},year={pipe.year}{zone}"
 
 
 def _tanks(supply: Supply) -> list[str]:

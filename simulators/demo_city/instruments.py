@@ -7,7 +7,7 @@ from typing import TypedDict
 
 from simulators.demo_city.drains import Drains
 from simulators.demo_city.names import LOW_ROAD, ROADS, UNDERPASS
-from simulators.demo_city.plan import CityPlan
+from simulators.demo_city.plan import CityPlan, catchment_id, dma_id
 from simulators.demo_city.supply import Node, Supply
 
 PRESSURES_PER_AREA = 7
@@ -61,16 +61,6 @@ def spread(points: Sequence[tuple[float, float]], count: int) -> list[int]:
     while len(chosen) < min(count, len(points)):
         chosen.append(max(range(len(points)), key=lambda k: min(math.dist(points[k], points[c]) for c in chosen)))
     return chosen
-
-
-def dma_id(prefix: str, zone: int) -> str:
-    """Id of a district metered area."""
-    return f"{prefix}-DMA-{zone}"
-
-
-def catchment_id(prefix: str, number: int) -> str:
-    """Id of a drainage catchment."""
-    return f"{prefix}-CA-{number}"
 
 
 def _meters(supply: Supply) -> Iterator[Row]:

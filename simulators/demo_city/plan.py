@@ -75,6 +75,16 @@ class CityPlan:
     crews: int
 
 
+def dma_id(prefix: str, zone: int) -> str:
+    """Id of a district metered area."""
+    return f"{prefix}-DMA-{zone}"
+
+
+def catchment_id(prefix: str, number: int) -> str:
+    """Id of a drainage catchment."""
+    return f"{prefix}-CA-{number}"
+
+
 CHANGCHUN = CityPlan(
     code="220100",
     prefix="CC",

@@ -47,7 +47,7 @@ def swmm_inp(drains: Drains) -> str:
         _section("TITLE", [f"{drains.plan.name.en} demo drains, invented for the Lifeline project; not a real system"]),
         _section("OPTIONS", (f"{name}\t{value}" for name, value in _OPTIONS.items())),
         _section("EVAPORATION", ["CONSTANT\t0.0", "DRY_ONLY\tNO"]),
-        _section("RAINGAGES", (f"{g[0]}\tINTENSITY\t0:01\t1.0\tTIMESERIES DRY" for g in drains.gauges)),
+        _section("RAINGAGES", (f"{g[0]}\tINTENSITY\t0:01\t1.0\tTIMESERIES DRY-{g[0]}" for g in drains.gauges)),
         _section(
             "SUBCATCHMENTS",
             (
@@ -98,7 +98,7 @@ def swmm_inp(drains: Drains) -> str:
             "id\tin\tout\taverage\tflap",
         ),
         _section("CURVES", _pump_curves(drains)),
-        _section("TIMESERIES", ["DRY\t07/01/2026\t0:00\t0.0"]),
+        _section("TIMESERIES", (f"DRY-{g[0]}\t07/01/2026\t0:00\t0.0" for g in drains.gauges)),
         _section(
             "REPORT", ["INPUT NO", "CONTINUITY YES", "FLOWSTATS YES", "SUBCATCHMENTS NONE", "NODES NONE", "LINKS NONE"]
         ),

@@ -9,9 +9,9 @@ from pathlib import Path
 from simulators.demo_city.drains import build_drains
 from simulators.demo_city.epanet_inp import epanet_inp
 from simulators.demo_city.feeds import build
-from simulators.demo_city.instruments import Row, catchment_id, dma_id, instruments
+from simulators.demo_city.instruments import Row, instruments
 from simulators.demo_city.people import crews, population, shelters
-from simulators.demo_city.plan import CityPlan, DmaPlan
+from simulators.demo_city.plan import CityPlan, DmaPlan, catchment_id, dma_id
 from simulators.demo_city.supply import Supply
 from simulators.demo_city.swmm_inp import swmm_inp
 

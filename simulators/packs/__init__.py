@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-PACKS = Path(__file__).parent
-"""Folder of the packs."""
-CHANGCHUN = PACKS / "changchun"
-DEMO_PACKS: tuple[Path, ...] = (CHANGCHUN, PACKS / "jilin", PACKS / "siping", PACKS / "liaoyuan")
-"""Changchun first."""
+FOLDER = Path(__file__).parent
+CHANGCHUN = FOLDER / "changchun"
+PACKS: tuple[Path, ...] = (CHANGCHUN, FOLDER / "jilin", FOLDER / "siping", FOLDER / "liaoyuan")
+"""Their folders, Changchun first."""
