@@ -1,0 +1,28 @@
+"""A message as the link hands it over, and the ticket by which it is acknowledged."""
+
+from typing import NamedTuple
+
+
+class Ticket(NamedTuple):
+    """Which message of which connection: packet identifiers mean another message in another epoch."""
+
+    epoch: int
+    mid: int
+
+
+class Message(NamedTuple):
+    """One PUBLISH. `mid` is 0 for QoS 0, which wants no acknowledgement; `received_us` since 1970 UTC."""
+
+    topic: str
+    payload: bytes
+    received_us: int
+    epoch: int
+    mid: int
+    is_again: bool
+    """the broker says that it may have come before"""
+    correlation: bytes | None
+    """the device's own message id: it waits for a receipt"""
+
+    @property
+    def ticket(self) -> Ticket:
+        return Ticket(self.epoch, self.mid)

@@ -1,0 +1,211 @@
+"""The ingest stage: link -> buffer -> codecs and gate -> one transaction -> acknowledgement and receipts.
+
+A message is acknowledged after the transaction that stores it, never before. While the database is away nothing is
+acknowledged: the batch in hand is tried again, the buffer fills, the socket is no longer read, the broker queues.
+"""
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from ingest.batch import Assembler, Batch, receipt_payload
+from ingest.buffer import Buffer
+from ingest.codecs import CODECS
+from ingest.gate import Limits, SensorTable
+from ingest.link import Link
+from ingest.message import Message
+from ingest.writer import Writer, Written
+from lifeline import metrics
+from lifeline.clock import Clock
+from lifeline.errors import StoreError
+from lifeline.log import logger
+from lifeline.mqtt import BrokerAddress
+from lifeline.settings import Settings
+from lifeline.store.pool import Store
+from lifeline.store.readings import forget_arrivals
+from lifeline.store.sensors import sensors
+from lifeline.store.stages import beat
+
+STAGE = "ingest"
+BEAT_S = 2.0
+REFRESH_S = 30.0
+REFRESH_FOR_STRANGER_S = 3.0
+FORGET_S = 600.0
+FIRST_RETRY_S = 0.1
+LONGEST_RETRY_S = 5.0
+RECEIPTS_PER_MESSAGE = 500
+_log = logger("ingest")
+
+
+def run(settings: Settings, *, stop: threading.Event, clock: Clock) -> None:
+    """Runs until `stop`. Raises SettingsError at once, LinkError where the broker refuses for good."""
+    address = BrokerAddress.parse(settings.require_mqtt())
+    with Store(settings.require_database(), name="lifeline-ingest") as store:
+        Worker(settings, address, store, clock).run(stop)
+
+
+class Worker:
+    """One ingest process."""
+
+    def __init__(self, settings: Settings, address: BrokerAddress, store: Store, clock: Clock) -> None:
+        own = settings.ingest
+        self._settings = own
+        self._store = store
+        self._clock = clock
+        self._buffer = Buffer(messages=own.buffer_messages, bytes_=own.buffer_bytes)
+        self._link = Link(address, own.client_id, self._buffer, clock)
+        self._assembler = Assembler(CODECS, Limits.of(own), max_payload_bytes=own.max_payload_bytes)
+        self._writer = Writer(store)
+        self._table = SensorTable(())
+        self._refreshed_at = float("-inf")
+        self._failure: Exception | None = None
+        self._pulse = _Pulse(store, clock, self._buffer)
+
+    def run(self, stop: threading.Event) -> None:
+        """Serves until `stop`; what is in hand and not stored then stays with the broker."""
+        link_stop = threading.Event()
+        link = threading.Thread(target=self._run_link, args=(link_stop,), name="ingest-link")
+        pulse = threading.Thread(target=self._pulse.run, args=(link_stop,), name="ingest-pulse")
+        self._refresh(stop)
+        link.start()
+        pulse.start()
+        try:
+            while not stop.is_set() and self._failure is None:
+                self._turn(stop)
+        finally:
+            link_stop.set()
+            self._link.wake()
+            link.join()
+            pulse.join()
+        if self._failure is not None:
+            raise self._failure
+
+    def _run_link(self, stop: threading.Event) -> None:
+        try:
+            self._link.run(stop)
+        except Exception as error:
+            self._failure = error
+            self._buffer.wake()
+
+    def _turn(self, stop: threading.Event) -> None:
+        messages = self._gather()
+        if not messages:
+            return
+        batch = self._assembler.assemble(messages, self._fresh_table())
+        if batch.unknown_devices and self._age_of_table() > REFRESH_FOR_STRANGER_S and self._refresh(stop, once=True):
+            batch = self._assembler.assemble(messages, self._table)
+        written = self._write(batch, stop)
+        if written is None:
+            return
+        self._buffer.settle(messages)
+        self._link.acknowledge(messages)
+        for topic, identities in batch.receipts.items():
+            for start in range(0, len(identities), RECEIPTS_PER_MESSAGE):
+                self._link.publish(topic, receipt_payload(identities[start : start + RECEIPTS_PER_MESSAGE]))
+        self._pulse.count(messages, batch, written)
+
+    def _gather(self) -> list[Message]:
+        """Messages for one transaction: what is there, or what comes within `batch_wait_s` after the first."""
+        at_most = self._settings.batch_readings
+        messages = self._buffer.take(at_most, 1.0)
+        if not messages:
+            return messages
+        deadline = time.monotonic() + self._settings.batch_wait_s
+        while len(messages) < at_most and (remaining := deadline - time.monotonic()) > 0:
+            messages += self._buffer.take(at_most - len(messages), remaining)
+        return messages
+
+    def _write(self, batch: Batch, stop: threading.Event) -> Written | None:
+        """Stores the batch however long the database is away; None where `stop` came first."""
+        retry_s = FIRST_RETRY_S
+        while True:
+            began = time.monotonic()
+            try:
+                written = self._writer.write(batch)
+            except StoreError as error:
+                _log.warning("not stored, will try again", error=str(error), retry_s=retry_s, held=self._buffer.held)
+                if self._failure is not None or self._clock.wait(retry_s, stop):
+                    return None
+                retry_s = min(retry_s * 2, LONGEST_RETRY_S)
+                # the answer to a commit may have been lost on the way: look what is there
+                batch.may_collide = True
+                continue
+            metrics.COMMIT_SECONDS.observe(time.monotonic() - began)
+            return written
+
+    def _fresh_table(self) -> SensorTable:
+        if self._age_of_table() > REFRESH_S:
+            self._refresh(threading.Event(), once=True)
+        return self._table
+
+    def _age_of_table(self) -> float:
+        return time.monotonic() - self._refreshed_at
+
+    def _refresh(self, stop: threading.Event, *, once: bool = False) -> bool:
+        """Reads the sensors anew; at the start until the database answers, later one try. True where it did."""
+        while not stop.is_set():
+            try:
+                self._table = SensorTable(sensors(self._store))
+                self._refreshed_at = time.monotonic()
+                return True
+            except StoreError as error:
+                if once:
+                    return False
+                _log.warning("sensors not read, will try again", error=str(error))
+                self._clock.wait(1.0, stop)
+        return False
+
+
+class _Pulse:
+    """The stage's figures: metrics at once, the heartbeat every BEAT_S from a thread of its own."""
+
+    def __init__(self, store: Store, clock: Clock, buffer: Buffer) -> None:
+        self._store = store
+        self._clock = clock
+        self._buffer = buffer
+        self._worker = f"{socket.gethostname()}:{os.getpid()}"
+        self._started_at = clock.now()
+        self._readings = 0
+        self._rejects = 0
+
+    def count(self, messages: Sequence[Message], batch: Batch, written: Written) -> None:
+        self._readings += written.stored
+        self._rejects += written.rejected
+        metrics.MESSAGES.inc(len(messages))
+        for outcome in ("stored", "duplicate", "conflict", "rejected"):
+            metrics.READINGS.labels(outcome).inc(getattr(written, outcome))
+        for reject in batch.rejects:
+            metrics.REJECTS.labels(reject.reason.value).inc(reject.times)
+        if len(batch.rows):
+            newest_s = int(batch.rows["observed_at"].view("i8").max()) / 1e6
+            metrics.DELAY_SECONDS.observe(max(0.0, self._clock.now().timestamp() - newest_s))
+
+    def run(self, stop: threading.Event) -> None:
+        counted, at, forgot_at = 0, time.monotonic(), float("-inf")
+        while True:
+            now, readings = time.monotonic(), self._readings
+            rate = (readings - counted) / max(now - at, 1e-9)
+            counted, at = readings, now
+            metrics.BUFFERED.set(self._buffer.held)
+            try:
+                self._beat({"readings_per_s": round(rate, 1), "buffered": self._buffer.held, "rejects": self._rejects})
+                if now - forgot_at > FORGET_S:
+                    forget_arrivals(self._store)
+                    forgot_at = now
+            except StoreError as error:
+                _log.debug("no heartbeat", error=str(error))
+            if stop.wait(BEAT_S):
+                return
+
+    def _beat(self, detail: dict[str, Any]) -> None:
+        beat(
+            self._store,
+            stage=STAGE,
+            worker=self._worker,
+            started_at=self._started_at,
+            now=self._clock.now(),
+            detail=detail,
+        )

@@ -1,0 +1,106 @@
+"""The writer: one transaction per batch, in which every offered row is stored, a duplicate or a conflict."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ingest.batch import Batch
+from lifeline.store.devices import add_tallies
+from lifeline.store.pool import Connection, Store, Topic, notify
+from lifeline.store.readings import CONFLICT, CollisionError, add, add_conflicts, existing
+from lifeline.store.rejects import add_rejects
+
+STORED, DUPLICATE, CONFLICTING = 0, 1, 2
+"""What became of an offered row."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """Readings of one batch by what became of them."""
+
+    stored: int
+    duplicate: int
+    conflict: int
+    rejected: int
+
+
+class Writer:
+    """Stores batches. The same batch twice changes nothing but the count of duplicates."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def write(self, batch: Batch) -> Written:
+        """Stores `batch` in one transaction; returns after its commit. Raises StoreError, and then nothing is stored.
+
+        First it assumes that every reading is new, which is fastest; when one is not, it asks which are there.
+        """
+        look_first = batch.may_collide
+        while True:
+            try:
+                with self._store.transaction() as connection:
+                    return _write(connection, batch, look_first=look_first)
+            except CollisionError:
+                look_first = True
+
+
+def _write(connection: Connection, batch: Batch, *, look_first: bool) -> Written:
+    fate = _settle(connection, batch.rows, look_first=look_first)
+    devices = len(batch.tallies)
+    counts = [np.bincount(batch.owner[fate == kind], minlength=devices).tolist() for kind in range(3)]
+    for tally, stored, duplicate, conflict in zip(batch.tallies, *counts, strict=True):
+        tally.stored, tally.duplicate, tally.conflict = stored, duplicate, conflict
+    add_rejects(connection, batch.rejects)
+    add_tallies(connection, batch.tallies)
+    written = Written(
+        stored=sum(counts[STORED]),
+        duplicate=sum(counts[DUPLICATE]),
+        conflict=sum(counts[CONFLICTING]),
+        rejected=sum(tally.rejected for tally in batch.tallies),
+    )
+    if written.stored:
+        notify(connection, Topic.READING)
+    return written
+
+
+def _settle(connection: Connection, rows: npt.NDArray[np.void], *, look_first: bool) -> npt.NDArray[np.int8]:
+    """Stores the new ones of `rows`; what became of each, (n,) of the three fates above."""
+    fate = np.full(len(rows), DUPLICATE, np.int8)
+    if not len(rows):
+        return fate
+    first_of = _first_of_each(rows)
+    is_first = first_of == np.arange(len(rows))
+    kept_value = rows["value"][first_of]
+    is_new = is_first
+    if look_first:
+        firsts = np.flatnonzero(is_first)
+        found, stored_values = existing(connection, rows[firsts])
+        there = np.zeros(len(rows), np.bool_)
+        there[firsts[found]] = True
+        value_there = np.zeros(len(rows))
+        value_there[firsts[found]] = stored_values
+        kept_value = np.where(there[first_of], value_there[first_of], kept_value)
+        is_new = is_first & ~there
+    add(connection, rows[is_new])
+    fate[is_new] = STORED
+    differs = np.flatnonzero(~is_new & (rows["value"] != kept_value))
+    if len(differs):
+        conflicts = np.empty(len(differs), CONFLICT)
+        for name in ("sensor_key", "observed_at", "received_at"):
+            conflicts[name] = rows[name][differs]
+        conflicts["stored_value"] = kept_value[differs]
+        conflicts["offered_value"] = rows["value"][differs]
+        fate[differs[add_conflicts(connection, conflicts)]] = CONFLICTING
+    return fate
+
+
+def _first_of_each(rows: npt.NDArray[np.void]) -> npt.NDArray[np.intp]:
+    """(n,) for each row the position of the first with its sensor and instant: its own, unless it repeats one."""
+    order = np.lexsort((rows["observed_at"], rows["sensor_key"]))
+    sensor, instant = rows["sensor_key"][order], rows["observed_at"][order]
+    opens = np.ones(len(rows), np.bool_)
+    opens[1:] = (sensor[1:] != sensor[:-1]) | (instant[1:] != instant[:-1])
+    first_of = np.empty(len(rows), np.intp)
+    first_of[order] = order[np.maximum.accumulate(np.where(opens, np.arange(len(rows)), 0))]
+    return first_of
