@@ -13,7 +13,18 @@ from pathlib import Path
 from lifeline.asset import Name, Site
 from lifeline.errors import ReplayError
 from lifeline.units import PASCAL_PER_METRE_OF_WATER, SECONDS_PER_HOUR, SI_UNIT, Quantity
-from simulators.recorded.record import Instrument, Record, Report, RowFault, instant, named, number, opened
+from simulators.recorded.record import (
+    ALWAYS,
+    Instrument,
+    Period,
+    Record,
+    Report,
+    RowFault,
+    instant,
+    named,
+    number,
+    opened,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +62,12 @@ class BattLeDim:
         self._zone = zone
         self._prefix = prefix
 
-    def records(self, report: Report) -> Iterator[Record]:
-        rows = [self._rows(path, kind, report) for path, kind in self._files]
+    def records(self, report: Report, period: Period = ALWAYS) -> Iterator[Record]:
+        rows = [self._rows(path, kind, report, period) for path, kind in self._files]
         for _, row in heapq.merge(*rows, key=lambda timed: timed[0]):
             yield from row
 
-    def _rows(self, path: Path, kind: _Kind, report: Report) -> Iterator[tuple[datetime, list[Record]]]:
+    def _rows(self, path: Path, kind: _Kind, report: Report, period: Period) -> Iterator[tuple[datetime, list[Record]]]:
         elements = self._elements(path)
         devices = [f"{self._prefix}-{element}" for element in elements]
         unit = SI_UNIT[kind.quantity]
@@ -70,6 +81,8 @@ class BattLeDim:
                     time = instant(stamp, self._zone)
                 except ValueError as error:
                     report(RowFault(str(path), line, "Timestamp", f"expected a time, got {error}", len(elements)))
+                    continue
+                if time not in period:
                     continue
                 if len(texts) != len(elements):
                     wrong = f"expected {len(elements) + 1} cells, got {len(texts) + 1}"
@@ -96,6 +109,9 @@ class BattLeDim:
         if not ends:
             raise ReplayError(f"{self._files[0][0]} has no row with a time", advice="see docs/replay.md")
         return min(ends), max(ends)
+
+    def devices(self) -> set[str]:
+        return {f"{self._prefix}-{element}" for path, _ in self._files for element in self._elements(path)}
 
     def instruments(self) -> list[Instrument]:
         return [

@@ -13,7 +13,9 @@ from lifeline.asset import Name, Position, Site
 from lifeline.errors import ReplayError
 from lifeline.units import Quantity, to_si
 from simulators.recorded.record import (
+    ALWAYS,
     Instrument,
+    Period,
     Record,
     Report,
     RowFault,
@@ -22,6 +24,7 @@ from simulators.recorded.record import (
     named,
     number,
     opened,
+    plain,
     unheard,
 )
 
@@ -42,25 +45,27 @@ class FloodNet:
         if not self._events.is_file():
             raise ReplayError(f"{self._events} is not there", advice=f"name {EVENTS} or its folder")
 
-    def records(self, report: Report) -> Iterator[Record]:
+    def records(self, report: Report, period: Period = ALWAYS) -> Iterator[Record]:
         found = [
             record
             for line, row in _table(self._events, _EVENT_COLUMNS, report)
             for record in self._event(line, row, report)
+            if record.observed_at in period
         ]
         yield from sorted(found, key=lambda record: record.observed_at)
 
     def _event(self, line: int, row: dict[str, str], report: Report) -> list[Record]:
-        file, device = str(self._events), f"{self._prefix}-{row['sensor_id']}"
-        if not named(row["sensor_id"]):
-            report(RowFault(file, line, "sensor_id", f"expected an identifier, got {row['sensor_id'][:70]!r}", 0))
-            return []
+        file, device = str(self._events), self._device(row)
         depths = _numbers(row["flood_profile_depth_inches"])
         seconds = _numbers(row["flood_profile_time_secs"])
         if depths is None or seconds is None:
             column = "flood_profile_depth_inches" if depths is None else "flood_profile_time_secs"
             lost = len(depths or seconds or [])
             report(RowFault(file, line, column, f"expected [number, ...], got {row[column][:40]!r}", lost))
+            return []
+        if not named(plain(row["sensor_id"])):
+            wrong = f"expected an identifier, got {row['sensor_id'][:70]!r}"
+            report(RowFault(file, line, "sensor_id", wrong, len(depths)))
             return []
         if len(depths) != len(seconds):
             wrong = f"expected a time for each of {len(depths)} depths, got {len(seconds)}"
@@ -86,6 +91,12 @@ class FloodNet:
             raise ReplayError(f"{self._events} has no event with a profile", advice="see docs/replay.md")
         return min(times), max(times)
 
+    def devices(self) -> set[str]:
+        return {self._device(row) for _, row in _table(self._events, _EVENT_COLUMNS, unheard)}
+
+    def _device(self, row: dict[str, str]) -> str:
+        return f"{self._prefix}-{plain(row['sensor_id'])}"
+
     def instruments(self) -> list[Instrument]:
         """Every sensor of `sensor-metadata.csv` beside the events that has a place."""
         path = self._events.with_name(SENSORS)
@@ -94,12 +105,12 @@ class FloodNet:
         found = []
         for _, row in _table(path, _SENSOR_COLUMNS, unheard):
             lon, lat = number(row["longitude"]), number(row["latitude"])
-            if lon is None or lat is None:
+            if lon is None or lat is None or not named(plain(row["sensor_id"])):
                 continue
             found.append(
                 Instrument(
-                    sensor_id=f"{self._prefix}-{row['sensor_id']}",
-                    device_id=f"{self._prefix}-{row['sensor_id']}",
+                    sensor_id=self._device(row),
+                    device_id=self._device(row),
                     channel=CHANNEL,
                     quantity=Quantity.WATER_DEPTH,
                     unit="m",

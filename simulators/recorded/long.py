@@ -10,7 +10,20 @@ from pathlib import Path
 
 from lifeline.asset import Sensor
 from lifeline.errors import ReplayError
-from simulators.recorded.record import Instrument, Record, Report, RowFault, cells, instant, number, opened, unheard
+from lifeline.units import SI_UNIT, to_si
+from simulators.recorded.record import (
+    ALWAYS,
+    Instrument,
+    Period,
+    Record,
+    Report,
+    RowFault,
+    cells,
+    instant,
+    number,
+    opened,
+    unheard,
+)
 
 COLUMNS = ["sensor_id", "observed_at", "value"]
 
@@ -25,7 +38,7 @@ class Long:
         self._zone = zone
         self._sensors = {sensor.sensor_id: sensor for sensor in sensors}
 
-    def records(self, report: Report) -> Iterator[Record]:
+    def records(self, report: Report, period: Period = ALWAYS) -> Iterator[Record]:
         file = str(self._path)
         with opened(self._path) as lines:
             header = cells(next(lines, (1, ""))[1])
@@ -51,7 +64,9 @@ class Long:
                 except ValueError as error:
                     report(RowFault(file, line, "observed_at", f"expected a time, got {error}", 1))
                     continue
-                yield Record(sensor.device_id, sensor.channel, sensor.unit, time, value)
+                if time in period:
+                    value_si = to_si(value, sensor.unit, sensor.quantity)
+                    yield Record(sensor.device_id, sensor.channel, SI_UNIT[sensor.quantity], time, value_si)
 
     def span(self) -> tuple[datetime, datetime]:
         first = last = None
@@ -61,6 +76,9 @@ class Long:
         if first is None or last is None:
             raise ReplayError(f"{self._path} has no reading of a sensor of the pack", advice="see docs/replay.md")
         return first, last
+
+    def devices(self) -> set[str]:
+        return {sensor.device_id for sensor in self._sensors.values()}
 
     def instruments(self) -> list[Instrument]:
         raise ReplayError(

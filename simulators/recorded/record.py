@@ -5,6 +5,7 @@ import gzip
 import io
 import math
 import re
+import unicodedata
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -46,6 +47,20 @@ class RowFault:
 
 EARLIEST = datetime.fromtimestamp(2**28, UTC)
 """SenML takes smaller numbers for times relative to reception."""
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """begin <= time < end, UTC; None leaves an end open."""
+
+    begin: datetime | None = None
+    end: datetime | None = None
+
+    def __contains__(self, time: datetime) -> bool:
+        return (self.begin is None or self.begin <= time) and (self.end is None or time < self.end)
+
+
+ALWAYS = Period()
 Report = Callable[[RowFault], None]
 """Where a recording tells of its faults, as it meets them."""
 
@@ -71,12 +86,16 @@ class Instrument:
 class Recording(Protocol):
     """A recorded source."""
 
-    def records(self, report: Report) -> Iterator[Record]:
-        """Readings in time order, UTC. Raises ReplayError where a file is not of this layout or breaks off."""
+    def records(self, report: Report, period: Period = ALWAYS) -> Iterator[Record]:
+        """Readings of `period` in time order, UTC. Raises ReplayError where a file has another layout or ends early."""
         ...
 
     def span(self) -> tuple[datetime, datetime]:
         """First and last time, UTC, for the progress bar. Raises ReplayError."""
+        ...
+
+    def devices(self) -> set[str]:
+        """Every device that may speak. Raises ReplayError."""
         ...
 
     def instruments(self) -> list[Instrument]:
@@ -156,6 +175,15 @@ def named(text: str) -> bool:
     (True, False, False)
     """
     return re.fullmatch(r"[A-Za-z0-9_.-]{1,56}", text) is not None
+
+
+def plain(text: str) -> str:
+    """`text` without accents, which no device's name has.
+
+    >>> plain("niñé")
+    'nine'
+    """
+    return "".join(sign for sign in unicodedata.normalize("NFKD", text) if not unicodedata.combining(sign))
 
 
 def unheard(fault: RowFault) -> None:
