@@ -1,0 +1,25 @@
+"""Puts the API together as an application of its own, so that its errors, its document and its paths are its own."""
+
+from fastapi import FastAPI
+from starlette.middleware.gzip import GZipMiddleware
+
+from console.api import events, problem, routes
+from console.feed import Feed
+from lifeline.clock import Clock
+from lifeline.store.pool import Store
+
+
+def build(store: Store, feed: Feed, clock: Clock) -> FastAPI:
+    """The API, to be mounted at /api/v1; its document is at /api/v1/openapi.json."""
+    api = FastAPI(
+        title="Lifeline",
+        version="1",
+        description="City lifeline monitoring. SI units, UTC times, GB/T 2260 city codes, WGS 84 positions.",
+        docs_url=None,  # the usual documentation pages load from the internet
+        redoc_url=None,
+    )
+    problem.install(api)
+    api.include_router(routes.router(store, feed, clock))
+    api.include_router(events.router(feed))
+    api.add_middleware(GZipMiddleware, minimum_size=2048, compresslevel=5)
+    return api

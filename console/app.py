@@ -1,0 +1,155 @@
+"""The console stage: pages and API in one process, on its own web server, until it is told to stop."""
+
+import asyncio
+import os
+import socket
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import uvicorn
+from fastapi import FastAPI, Request
+from fastapi.responses import RedirectResponse, Response
+from fastapi.staticfiles import StaticFiles
+from nicegui import ui
+
+from console.api.build import build
+from console.dossier import Dossiers
+from console.feed import Feed
+from console.guard import Guard
+from console.pages.desk import Desk
+from console.pages.situation import Situation
+from console.texts import Language, Texts
+from lifeline import log
+from lifeline.clock import Clock
+from lifeline.errors import SettingsError, StoreError
+from lifeline.settings import Settings
+from lifeline.store.pool import Store
+from lifeline.store.stages import beat
+
+STAGE = "console"
+_BEAT_S = 5.0
+_STOP_S = 3
+"""how long an answer under way may take when the stage stops"""
+_CONNECTIONS = 6
+_FOLDER = Path(__file__).parent
+
+
+def run(settings: Settings, *, stop: threading.Event, clock: Clock) -> None:
+    """Serves pages and API on the console's host and port until `stop` is set.
+
+    Raises SettingsError where it cannot listen there. A database that is away does not end it: pages say so.
+    """
+    logger = log.logger(STAGE)
+    listening = _listen(settings.console.host, settings.console.port)
+    port = listening.getsockname()[1]
+    with listening, Store(settings.require_database(), name="lifeline-console", connections=_CONNECTIONS) as store:
+        feed = Feed(
+            store, clock, refresh_s=settings.console.refresh_s, silent_intervals=settings.console.silent_intervals
+        )
+        server = uvicorn.Server(
+            uvicorn.Config(
+                application(settings, store, feed, clock, port=port),
+                log_config=None,
+                access_log=False,
+                lifespan="on",
+                timeout_graceful_shutdown=_STOP_S,
+                ws="websockets-sansio",
+            )
+        )
+        serving = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, name="web")
+        serving.start()
+        logger.info("the console listens", url=f"http://{settings.console.host}:{port}/")
+        started_at = clock.now()
+        try:
+            while serving.is_alive():
+                _beat(store, started_at, clock.now(), {"port": port, "watchers": feed.watchers}, logger)
+                if clock.wait(_BEAT_S, stop):
+                    break
+        finally:
+            feed.stop()
+            server.should_exit = True
+            serving.join()
+        if not stop.is_set():
+            raise RuntimeError("the web server ended by itself")
+
+
+def application(settings: Settings, store: Store, feed: Feed, clock: Clock, *, port: int) -> FastAPI:
+    """The web application: the API at /api/v1, the pages at /zh and /en. One per process, as NiceGUI has it."""
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        feed.start(asyncio.get_running_loop())
+        yield
+
+    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, lifespan=lifespan)
+    app.mount("/api/v1", build(store, feed, clock))
+    app.mount("/static", StaticFiles(directory=_FOLDER / "pages", follow_symlink=False), name="static")
+    app.add_middleware(Guard, host=settings.console.host, port=port, tiles=urlsplit(settings.console.tile_url).netloc)
+    dossiers = Dossiers(store, feed, clock)
+
+    @app.get("/")
+    def home(request: Request) -> Response:
+        """The page in the person's language, as chosen last, else as set."""
+        chosen = request.cookies.get("lifeline_language", "")
+        known = chosen in {language.value for language in Language}
+        query = f"?{request.url.query}" if request.url.query else ""
+        return RedirectResponse(f"/{chosen if known else settings.console.language}{query}", status_code=302)
+
+    for language in Language:
+        texts = Texts.of(language)
+        desk = Desk(store, feed, clock, settings, dossiers, texts)
+        _page(language, desk)
+    ui.run_with(
+        app,
+        title="Lifeline",
+        favicon=_FOLDER / "pages" / "icon.svg",
+        tailwind=False,
+        show_welcome_message=False,
+        binding_refresh_interval=None,
+        reconnect_timeout=10.0,
+    )
+    return app
+
+
+def _page(language: Language, desk: Desk) -> None:
+    nicegui_language: Any = {"zh": "zh-CN", "en": "en-US"}[language.value]
+    stamp = int((_FOLDER / "pages" / "theme.css").stat().st_mtime)
+
+    @ui.page(f"/{language.value}", title=desk.texts("app.title"), language=nicegui_language)
+    def situation(request: Request, city: str = "", alarm: str = "") -> None:
+        ui.add_head_html(f'<link rel="stylesheet" href="/static/theme.css?{stamp}">')
+        ui.add_body_html(
+            f"<script>document.cookie='lifeline_language={language.value}; path=/; max-age=31536000; SameSite=Strict'"
+            "</script>"
+        )
+        Situation(desk, request, city=city, alarm_id=int(alarm) if alarm.isascii() and alarm.isdigit() else None)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        return socket.create_server((host, port), family=family, backlog=1024)
+    except OSError as error:
+        raise SettingsError(
+            f"the console cannot listen on {host}:{port}: {error.strerror or error}",
+            advice="set console.host and console.port (0 takes a free one), or end what uses it",
+        ) from error
+
+
+def _beat(store: Store, started_at: datetime, now: datetime, detail: dict[str, Any], logger: log.Logger) -> None:
+    try:
+        beat(
+            store,
+            stage=STAGE,
+            worker=f"{socket.gethostname()}:{os.getpid()}",
+            started_at=started_at,
+            now=now,
+            detail=detail,
+        )
+    except StoreError as error:
+        logger.warning("no heartbeat could be written", error=str(error))

@@ -1,0 +1,87 @@
+"""ECharts options for curves of sensors: what was measured, and when it began and was seen. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from console.words import SHOWN, zone
+from lifeline.units import Quantity
+
+_TONES = ("#1b2227", "#5d7fa3", "#8a6d3b", "#6b8f71", "#85628f")
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """One line: times (UTC) and values (SI). `other` curves are drawn dashed: expected values, thresholds."""
+
+    name: str
+    points: Sequence[tuple[datetime, float]]
+    other: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A moment on the time axis."""
+
+    name: str
+    at: datetime
+
+
+def options(quantity: Quantity, title: str, curves: Sequence[Curve], marks: Sequence[Mark], timezone: str) -> Any:
+    """Lines over local time, in the unit that people read."""
+    shown = SHOWN[quantity]
+
+    def local_ms(at: datetime) -> float:
+        # the axis is told that it shows UTC and given local times: right in any browser, wherever it stands
+        offset = at.astimezone(zone(timezone)).utcoffset()
+        return 1000 * (at.timestamp() + (offset.total_seconds() if offset else 0.0))
+
+    series: list[dict[str, Any]] = [
+        {
+            "type": "line",
+            "name": curve.name,
+            "showSymbol": len(curve.points) == 1,
+            "symbolSize": 5,
+            "sampling": "lttb",
+            "lineStyle": {"width": 1.4 if curve.other else 1.8, "type": "dashed" if curve.other else "solid"},
+            "data": [[local_ms(at), round(value * shown.per_si, shown.digits + 2)] for at, value in curve.points],
+        }
+        for curve in curves
+    ]
+    if series and marks:
+        series[0]["markLine"] = {
+            "symbol": "none",
+            "silent": True,
+            "lineStyle": {"color": "#c8102e", "type": "solid", "width": 1.2},
+            "label": {"formatter": "{b}", "color": "#1b2227", "fontSize": 11, "position": "insideEndTop"},
+            "data": [{"name": mark.name, "xAxis": local_ms(mark.at)} for mark in marks],
+        }
+    return {
+        "useUTC": True,
+        "animation": False,
+        "color": list(_TONES),
+        "title": {
+            "text": f"{title}  {shown.unit}",
+            "textStyle": {"fontSize": 12, "fontWeight": "normal", "color": "#4a555d"},
+        },
+        "grid": {"left": 8, "right": 14, "top": 46 if len(curves) > 1 else 30, "bottom": 4, "containLabel": True},
+        "legend": {
+            "show": len(curves) > 1,
+            "type": "scroll",
+            "top": 20,
+            "left": 0,
+            "itemHeight": 8,
+            "itemWidth": 18,
+            "textStyle": {"fontSize": 11},
+        },
+        "tooltip": {"trigger": "axis", "renderMode": "richText", "confine": True},
+        "xAxis": {"type": "time", "axisLabel": {"fontSize": 11, "hideOverlap": True}, "axisLine": {"onZero": False}},
+        "yAxis": {
+            "type": "value",
+            "scale": quantity is not Quantity.WATER_DEPTH,
+            "axisLabel": {"fontSize": 11},
+            "splitLine": {"lineStyle": {"color": "#d5dadd"}},
+        },
+        "series": series,
+    }

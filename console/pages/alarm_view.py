@@ -1,0 +1,177 @@
+"""An alarm in words: rows of the list and the panel beside the map, ready for the browser. Pure."""
+
+from datetime import datetime
+from typing import Any
+
+from console.api.documents import PEOPLE_ACTIONS
+from console.curves import Mark, options
+from console.dossier import Dossier
+from console.pages.desk import Desk
+from console.words import SHOWN, moment, percent, value
+from lifeline.alarm import AlarmAction, AlarmEvent, AlarmState, allowed_actions
+from lifeline.provision import WORDS
+from lifeline.store.notices import Notice
+from lifeline.store.views import LiveAlarm
+from lifeline.units import SECONDS_PER_HOUR, Quantity
+
+CONFIRMED = frozenset({AlarmAction.CANCEL, AlarmAction.CLOSE})
+"""What cannot be taken back is asked for twice."""
+_MAIN = (
+    AlarmAction.ACKNOWLEDGE,
+    AlarmAction.DISPATCH,
+    AlarmAction.ACCEPT,
+    AlarmAction.ARRIVE,
+    AlarmAction.MITIGATE,
+    AlarmAction.VERIFY,
+    AlarmAction.UNSHELVE,
+    AlarmAction.CLOSE,
+)
+_CANDIDATES = 6
+_SYSTEM = "system:"
+Json = dict[str, Any]
+
+
+def row(desk: Desk, alarm: LiveAlarm) -> Json:
+    """An alarm as the list and the map show it."""
+    return {
+        "id": alarm.alarm_id,
+        "version": alarm.version,
+        "level": alarm.level.value,
+        "state": alarm.state.value,
+        "city": alarm.city_code,
+        "title": desk.texts.name(alarm.title.zh, alarm.title.en),
+        "place": desk.place(alarm.city_code, alarm.zone_id),
+        "size": size(alarm.flow_m3_per_h, alarm.depth_m),
+        "sure": percent(alarm.probability),
+        "cleared": alarm.cleared_at is not None,
+        "opened_ms": 1000 * alarm.opened_at.timestamp(),
+        "lon": alarm.position.lon if alarm.position else None,
+        "lat": alarm.position.lat if alarm.position else None,
+        "area": alarm.area,
+        "candidates": list(alarm.candidates[:_CANDIDATES]),
+    }
+
+
+def size(flow_m3_per_h: float | None, depth_m: float | None) -> str:
+    """How much water, where it was measured."""
+    if flow_m3_per_h is not None:
+        return value(Quantity.FLOW, flow_m3_per_h / SECONDS_PER_HOUR)
+    return "" if depth_m is None else value(Quantity.WATER_DEPTH, depth_m)
+
+
+def panel(desk: Desk, dossier: Dossier, *, now: datetime) -> Json:
+    """An alarm with all that is known about it."""
+    alarm, texts, finding = dossier.alarm, desk.texts, dossier.finding or {}
+    timezone = desk.timezone(alarm.city_code)
+    marks = [Mark(texts(key), at) for key, at in dossier.marks]
+    return {
+        "id": alarm.alarm_id,
+        "version": alarm.version,
+        "level": alarm.level.value,
+        "state": alarm.state.value,
+        "cleared": alarm.cleared_at is not None,
+        "number": texts("detail.link", n=alarm.alarm_id),
+        "title": texts.name(alarm.title_zh, alarm.title_en),
+        "place": desk.place(alarm.city_code, alarm.zone_id),
+        "facts": _facts(desk, dossier, timezone, now),
+        "actions": [
+            {
+                "action": action.value,
+                "label": texts(f"action.{action.value}"),
+                "main": action is _main(alarm.state),
+                "confirm": texts("act.confirm", action=texts(f"action.{action.value}").lower())
+                if action in CONFIRMED
+                else "",
+                "hours": action is AlarmAction.SHELVE,
+            }
+            for action in PEOPLE_ACTIONS
+            if action in allowed_actions(alarm.state)
+        ],
+        "pictures": [
+            options(picture.quantity, texts(f"quantity.{picture.quantity.value}"), picture.curves, marks, timezone)
+            for picture in dossier.pictures
+        ],
+        "rule": " · ".join(filter(None, (str(finding.get("detector", "")), str(finding.get("reason", ""))))),
+        "candidates": [
+            {"id": one["asset_id"], "percent": percent(one["probability"]), "share": one["probability"]}
+            for one in finding.get("candidates", [])[:_CANDIDATES]
+        ],
+        "provisions": [{"article": provision.value, "words": WORDS[provision]} for provision in alarm.provisions],
+        "notices": [_notice(desk, notice, timezone, now) for notice in dossier.notices],
+        "history": [_event(desk, event, timezone, now) for event in reversed(dossier.events)],
+    }
+
+
+def actor(desk: Desk, name: str) -> str:
+    """Who did it: a person by name, a stage as the system."""
+    return f"{desk.texts('actor.system')} ({name.removeprefix(_SYSTEM)})" if name.startswith(_SYSTEM) else name
+
+
+def _main(state: AlarmState) -> AlarmAction | None:
+    return next((action for action in _MAIN if action in allowed_actions(state)), None)
+
+
+def _facts(desk: Desk, dossier: Dossier, timezone: str, now: datetime) -> list[Json]:
+    alarm, texts, finding = dossier.alarm, desk.texts, dossier.finding or {}
+
+    def time(at: datetime | None) -> str:
+        return moment(at, timezone, now=now) if at else ""
+
+    flow, depth = finding.get("flow_m3_per_h"), finding.get("depth_m")
+    people, special = dossier.people or (0, 0)
+    position = f"{alarm.position.lon:.5f}, {alarm.position.lat:.5f}" if alarm.position else ""
+    facts = [
+        ("detail.flow", "" if flow is None else size(flow, None), ""),
+        ("detail.depth", "" if depth is None else size(None, depth), ""),
+        ("detail.probability", f"{percent(alarm.probability)}%", ""),
+        ("detail.began", time(alarm.began_at), ""),
+        ("detail.opened", time(alarm.opened_at), ""),
+        ("detail.cleared", time(alarm.cleared_at), ""),
+        ("detail.shelved_until", time(alarm.shelved_until), ""),
+        ("detail.where", position, ""),
+        (
+            "detail.people",
+            f"{people:,}" if dossier.people else "",
+            texts("detail.special_needs", n=f"{special:,}") if special else "",
+        ),
+        ("detail.sensors", _sensors(desk, finding.get("sensor_ids", [])), ""),
+    ]
+    return [{"label": texts(key), "text": text, "small": small} for key, text, small in facts if text]
+
+
+def _sensors(desk: Desk, sensor_ids: list[str]) -> str:
+    shown = []
+    for sensor_id in sensor_ids[:4]:
+        now = desk.feed.sensor(sensor_id)
+        known = f"{sensor_id} {desk.texts.name(now.sensor.name.zh, now.sensor.name.en)}" if now else sensor_id
+        shown.append(known)
+    if len(sensor_ids) > len(shown):
+        shown.append(f"+{len(sensor_ids) - len(shown)}")
+    return " · ".join(shown)
+
+
+def _notice(desk: Desk, notice: Notice, timezone: str, now: datetime) -> Json:
+    texts = desk.texts
+    attempts = texts("notice.attempts", n=notice.attempts) if notice.attempts > 1 or notice.last_error else ""
+    return {
+        "id": notice.notice_id,
+        "to": f"{notice.channel} → {notice.address}",
+        "state": notice.state.value,
+        "word": texts(f"notice.{notice.state.value}"),
+        "at": moment(notice.delivered_at or notice.created_at, timezone, now=now),
+        "trouble": " · ".join(filter(None, (attempts, notice.last_error if not notice.delivered_at else ""))),
+    }
+
+
+def _event(desk: Desk, event: AlarmEvent, timezone: str, now: datetime) -> Json:
+    return {
+        "at": moment(event.at, timezone, now=now),
+        "who": actor(desk, event.actor),
+        "what": desk.texts(f"action.{event.action.value}"),
+        "note": event.note,
+    }
+
+
+def unit(quantity: Quantity) -> str:
+    """The unit that people read `quantity` in."""
+    return SHOWN[quantity].unit

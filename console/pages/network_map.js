@@ -1,0 +1,294 @@
+// The map: networks as few canvas-drawn lines, every sensor a canvas symbol, alarms as real buttons on top.
+import { leaflet as L } from "nicegui-leaflet";
+import { LEVELS, badge, say } from "lifeline-console";
+import { Symbol, sample } from "lifeline-console/symbols.js";
+
+const LINES = { pipes: { color: "#75808a" }, drains: { color: "#7f95a8", dashArray: "7 5" } };
+const LAYERS = ["zones", "pipes", "drains", "sensors", "shelters", "crews", "findings"];
+const CITY_ZOOM = 10; // below, cities are single points
+
+export default {
+  template: `
+    <section class="ll-map" :aria-label="texts['map.label']">
+      <div ref="map" class="ll-map-canvas"></div>
+      <p v-if="problem" class="ll-map-note" role="alert">{{ problem }}</p>
+      <p v-else-if="busy" class="ll-map-note">{{ texts["map.loading"] }}</p>
+      <button type="button" class="ll-map-fit" @click="fit()">{{ texts["map.fit"] }}</button>
+      <fieldset class="ll-legend"><legend>{{ texts["map.legend"] }}</legend>
+        <label v-for="name in layers" :key="name"><input type="checkbox" v-model="visible[name]" />
+          <span v-html="sample(name)"></span>{{ texts["map." + name] }}</label>
+        <hr /><span v-for="state in ['good', 'doubtful', 'silent']" :key="state" class="ll-legend-state">
+          <span v-html="sample(state)"></span>{{ texts["map." + state] }}</span>
+      </fieldset>
+    </section>`,
+  props: { texts: Object, language: String, cities: Array, city: String, alarms: Array, selected: Number, tiles: String, css: String },
+  emits: ["alarm", "sensor", "city"],
+  data: () => ({
+    layers: LAYERS,
+    visible: Object.fromEntries(LAYERS.map((name) => [name, true])),
+    busy: true,
+    problem: "",
+  }),
+  watch: {
+    city() {
+      this.load(true);
+    },
+    alarms() {
+      this.drawAlarms();
+    },
+    selected() {
+      this.drawAlarms();
+      this.focus();
+    },
+    visible: {
+      deep: true,
+      handler() {
+        for (const name of LAYERS) this.toggle(name);
+      },
+    },
+  },
+  created() {
+    // Leaflet's objects must not become reactive: thousands of proxies would make every redraw slow.
+    this.own = { groups: {}, symbols: new Map(), pipes: new Map(), waiting: new Map(), loading: 0, loaded: false };
+  },
+  async mounted() {
+    await this.$nextTick();
+    await style(window.path_prefix + this.css);
+    const map = L.map(this.$refs.map, { zoomControl: false, attributionControl: Boolean(this.tiles), zoomSnap: 0.5 });
+    this.own.map = map;
+    this.own.ready = false;
+    map.setView([43.88, 125.32], 12);
+    L.control.zoom({ position: "topright", zoomInTitle: this.texts["map.zoom_in"], zoomOutTitle: this.texts["map.zoom_out"] }).addTo(map);
+    L.control.scale({ imperial: false, position: "bottomright" }).addTo(map);
+    if (this.tiles) L.tileLayer(this.tiles).addTo(map);
+    map.createPane("ground").style.zIndex = 350;
+    map.getPane("ground").style.pointerEvents = "none";
+    this.own.ground = L.canvas({ pane: "ground", padding: 0.3 });
+    this.own.top = L.canvas({ padding: 0.3, tolerance: 6 });
+    for (const name of [...LAYERS, "candidates", "alarms", "cities"]) this.own.groups[name] = L.layerGroup().addTo(map);
+    map.on("zoomend", () => this.rezoom());
+    this.observer = new ResizeObserver(() => map.invalidateSize({ pan: false }));
+    this.observer.observe(this.$refs.map);
+    await this.load(true);
+  },
+  unmounted() {
+    this.observer?.disconnect();
+    this.own.map?.remove();
+  },
+  methods: {
+    sample,
+    async load(refit) {
+      const turn = ++this.own.loading;
+      this.busy = true;
+      this.problem = "";
+      const query = this.city ? `?city=${this.city}` : "";
+      try {
+        const names = ["zones", "pipes", "drains", "shelters", "crews", "sensors"];
+        const answers = await Promise.all(names.map((name) => read(`/api/v1/layers/${name}.geojson${query}`)));
+        if (turn !== this.own.loading) return; // the person has chosen another city meanwhile
+        this.draw(Object.fromEntries(names.map((name, i) => [name, answers[i].features])));
+        this.own.loaded = true;
+        for (const news of this.own.waiting.values()) this.restate(news);
+        this.own.waiting.clear();
+        if (refit) this.fit();
+        this.drawAlarms();
+        this.rezoom();
+        if (this.selected) this.focus();
+      } catch (error) {
+        if (turn === this.own.loading) this.problem = this.texts["map.failed"];
+      } finally {
+        if (turn === this.own.loading) this.busy = false;
+      }
+    },
+    draw(features) {
+      const { groups, ground, top } = this.own;
+      for (const name of ["zones", "pipes", "drains", "shelters", "crews", "sensors"]) groups[name].clearLayers();
+      this.own.symbols.clear();
+      this.own.pipes.clear();
+      this.own.bounds = L.latLngBounds([]);
+      for (const { geometry, properties } of features.zones) {
+        const polygon = L.polygon(points(geometry.coordinates), {
+          renderer: ground, interactive: false, color: "#8b959d", weight: 1.5, dashArray: "2 4",
+          fillColor: "#ffffff", fillOpacity: properties.kind === "dma" ? 0.28 : 0,
+        });
+        groups.zones.addLayer(polygon);
+        this.own.bounds.extend(polygon.getBounds());
+        const label = L.tooltip({ permanent: true, direction: "center", className: "ll-zone-label", interactive: false });
+        label.setLatLng(polygon.getBounds().getCenter()).setContent(plain(this.named(properties)));
+        if (properties.kind === "dma") groups.zones.addLayer(label);
+      }
+      for (const name of ["pipes", "drains"]) {
+        const classes = new Map();
+        for (const { geometry, properties } of features[name]) {
+          if (geometry.type !== "LineString") {
+            if (geometry.type === "Point") this.addAsset(name, geometry, properties);
+            continue;
+          }
+          const line = points(geometry.coordinates);
+          const weight = width(properties.data);
+          if (!classes.has(weight)) classes.set(weight, []);
+          classes.get(weight).push(line);
+          this.own.pipes.set(`${properties.city}/${properties.id}`, line);
+        }
+        for (const [weight, lines] of [...classes].sort((a, b) => a[0] - b[0])) {
+          const whole = L.polyline(lines, { renderer: ground, interactive: false, weight, smoothFactor: 1, ...LINES[name] });
+          groups[name].addLayer(whole);
+          this.own.bounds.extend(whole.getBounds());
+        }
+      }
+      for (const name of ["shelters", "crews"])
+        for (const { geometry, properties } of features[name]) {
+          const symbol = new Symbol(latlng(geometry.coordinates), { renderer: top, shape: name, radius: 7 });
+          const places = properties.places ? " · " + say(this.texts["map.places"], { n: properties.places }) : "";
+          symbol.bindTooltip(() => plain(this.named(properties) + places));
+          groups[name].addLayer(symbol);
+        }
+      for (const { geometry, properties } of features.sensors) {
+        const symbol = new Symbol(latlng(geometry.coordinates), { renderer: top, shape: "sensor", radius: 6, ...properties });
+        symbol.bindTooltip(() => plain(this.describe(symbol.options)));
+        symbol.on("click", () => this.$emit("sensor", properties.id));
+        groups.sensors.addLayer(symbol);
+        this.own.symbols.set(properties.id, symbol);
+        this.own.bounds.extend(symbol.getLatLng());
+      }
+      groups.cities.clearLayers();
+      for (const one of this.cities.filter((city) => city.code))
+        groups.cities.addLayer(
+          L.marker([one.lat, one.lon], {
+            keyboard: true, title: one.name,
+            icon: L.divIcon({ className: "ll-city-mark", html: plain(one.name), iconSize: null }),
+          }).on("click", () => this.$emit("city", one.code)),
+        );
+    },
+    addAsset(name, geometry, properties) {
+      const symbol = new Symbol(latlng(geometry.coordinates), { renderer: this.own.top, shape: properties.kind, radius: 6 });
+      symbol.bindTooltip(() => plain(properties.id));
+      this.own.groups[name].addLayer(symbol);
+    },
+    drawAlarms() {
+      if (!this.own.loaded) return;
+      const { findings, candidates, alarms } = this.own.groups;
+      for (const group of [findings, candidates, alarms]) group.clearLayers();
+      for (const one of [...this.alarms].reverse()) {
+        const { colour } = LEVELS[one.level];
+        const chosen = one.id === this.selected;
+        if (one.area) {
+          findings.addLayer(
+            L.geoJSON(one.area, {
+              interactive: false,
+              style: { renderer: this.own.top, color: colour, weight: chosen ? 2.5 : 1.5, dashArray: "6 4", fillColor: colour, fillOpacity: chosen ? 0.16 : 0.09 },
+              pointToLayer: (_, where) => L.circleMarker(where, { renderer: this.own.top, radius: 14, color: colour }),
+            }),
+          );
+        }
+        if (chosen) {
+          const greatest = Math.max(...one.candidates.map((c) => c.probability), 1e-9);
+          for (const candidate of [...one.candidates].reverse()) {
+            const line = this.own.pipes.get(`${one.city}/${candidate.asset_id}`);
+            if (!line) continue;
+            const share = candidate.probability / greatest;
+            const mark = L.polyline(line, { renderer: this.own.top, color: colour, weight: 4 + 5 * share, opacity: 0.45 + 0.5 * share });
+            mark.bindTooltip(() => plain(`${candidate.asset_id} · ${Math.round(100 * candidate.probability)}%`));
+            candidates.addLayer(mark);
+          }
+        }
+        if (one.lat == null) continue;
+        const mark = L.marker([one.lat, one.lon], {
+          title: one.title, alt: one.title, keyboard: true, zIndexOffset: 1000 * (5 - one.level) + (chosen ? 9000 : 0),
+          icon: L.divIcon({
+            className: `ll-alarm-mark ${one.state === "open" ? "open" : ""} ${chosen ? "selected" : ""}`,
+            html: badge(one.level, chosen ? 34 : 28), iconSize: chosen ? [34, 34] : [28, 28],
+          }),
+        });
+        mark.on("click", () => this.$emit("alarm", one.id));
+        alarms.addLayer(mark);
+      }
+    },
+    update_sensors(news) {
+      for (const one of news) {
+        if (this.own.loaded) this.restate(one);
+        else this.own.waiting.set(one.id, one);
+      }
+    },
+    restate(news) {
+      const symbol = this.own.symbols.get(news.id);
+      if (!symbol) return;
+      Object.assign(symbol.options, news);
+      symbol.redraw();
+      if (news.level || news.state !== "good") symbol.bringToFront();
+    },
+    reload_layers() {
+      this.load(false);
+    },
+    fit() {
+      const map = this.own.map;
+      const far = !this.city && this.cities.length > 2;
+      const bounds = far ? L.latLngBounds(this.cities.filter((c) => c.code).map((c) => [c.lat, c.lon])) : this.own.bounds;
+      if (bounds?.isValid()) map.fitBounds(bounds.pad(far ? 0.25 : 0.02), { animate: false });
+    },
+    focus() {
+      const one = this.alarms.find((alarm) => alarm.id === this.selected);
+      if (!one || !this.own.loaded) return;
+      const bounds = L.latLngBounds([]);
+      if (one.lat != null) bounds.extend([one.lat, one.lon]);
+      if (one.area) bounds.extend(L.geoJSON(one.area).getBounds());
+      if (bounds.isValid()) this.own.map.fitBounds(bounds.pad(0.4), { maxZoom: 15.5, animate: false });
+    },
+    rezoom() {
+      const { map, groups } = this.own;
+      const zoom = map.getZoom();
+      const radius = zoom < 11 ? 2.5 : zoom < 13 ? 4 : zoom < 15 ? 6 : 9;
+      for (const name of ["sensors", "shelters", "crews"])
+        groups[name].eachLayer((symbol) => symbol.setRadius(name === "sensors" ? radius : radius + 1));
+      this.$refs.map.classList.toggle("ll-far", zoom < 13);
+      this.toggle("cities");
+    },
+    toggle(name) {
+      const { map, groups } = this.own;
+      const wanted = name === "cities" ? map.getZoom() < CITY_ZOOM : this.visible[name];
+      if (wanted !== map.hasLayer(groups[name])) wanted ? groups[name].addTo(map) : groups[name].remove();
+      if (name === "findings") this.visible[name] ? groups.candidates.addTo(map) : groups.candidates.remove();
+    },
+    named(properties) {
+      return properties[this.language] || properties.id;
+    },
+    describe({ id, state, reason, level, quantity, zh, en }) {
+      const name = this.named({ id, zh, en });
+      const words = [name, this.texts["quantity." + quantity], this.texts["sensor.state." + state]];
+      if (reason !== "ok") words.push(this.texts["sensor.reason." + reason]);
+      if (level) words.push(this.texts["level." + level]);
+      return words.join(" · ");
+    },
+  },
+};
+
+async function read(url) {
+  const answer = await fetch(window.path_prefix + url);
+  if (!answer.ok) throw new Error(`${url}: ${answer.status}`);
+  return answer.json();
+}
+
+function style(url) {
+  return new Promise((resolve, reject) => {
+    const link = Object.assign(document.createElement("link"), { rel: "stylesheet", href: url, onload: resolve, onerror: reject });
+    document.head.append(link);
+  });
+}
+
+// Names come from files that people wrote: always text, never markup.
+function plain(text) {
+  return Object.assign(document.createElement("span"), { textContent: text });
+}
+
+function latlng([lon, lat]) {
+  return [lat, lon];
+}
+
+function points(coordinates) {
+  return coordinates.map((one) => (Array.isArray(one[0]) ? points(one) : latlng(one)));
+}
+
+function width(data) {
+  const metres = data?.diameter_m ?? data?.height_m ?? 0.1;
+  return metres >= 0.5 ? 4 : metres >= 0.3 ? 3 : metres >= 0.15 ? 2 : 1.3;
+}

@@ -1,0 +1,25 @@
+// A curve picture that is updated in place.
+import { echarts } from "nicegui-echart";
+
+export const Chart = {
+  template: `<div class="ll-chart" role="img" :aria-label="options.title?.text"></div>`,
+  props: { options: Object },
+  watch: {
+    options(options) {
+      this.own.chart?.setOption(options, { notMerge: true });
+    },
+  },
+  created() {
+    this.own = {};
+  },
+  mounted() {
+    this.own.chart = echarts.init(this.$el);
+    this.own.chart.setOption(this.options);
+    this.own.observer = new ResizeObserver(() => this.own.chart.resize());
+    this.own.observer.observe(this.$el);
+  },
+  unmounted() {
+    this.own.observer.disconnect();
+    this.own.chart.dispose();
+  },
+};

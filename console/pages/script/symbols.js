@@ -1,0 +1,114 @@
+// What stands on the map: one shape per kind and state, so that colour is never the only sign.
+import { leaflet as L } from "nicegui-leaflet";
+import { LEVELS } from "lifeline-console";
+
+const INK = "#20272c";
+const PAPER = "#f7f8f9";
+const LETTERS = { pressure: "P", flow: "F", level: "L", water_depth: "D", rain_intensity: "R", temperature: "T" };
+
+function outline(ctx, shape, x, y, r) {
+  ctx.beginPath();
+  if (shape === "circle") ctx.arc(x, y, r, 0, 2 * Math.PI);
+  else if (shape === "square") ctx.rect(x - r, y - r, 2 * r, 2 * r);
+  else {
+    const corners = {
+      diamond: [[0, -1.25], [1.25, 0], [0, 1.25], [-1.25, 0]],
+      triangle: [[0, -1.3], [1.2, 0.9], [-1.2, 0.9]],
+      house: [[0, -1.2], [1.1, -0.2], [1.1, 1], [-1.1, 1], [-1.1, -0.2]],
+      hexagon: [[-0.5, -1], [0.5, -1], [1.1, 0], [0.5, 1], [-0.5, 1], [-1.1, 0]],
+    }[shape];
+    corners.forEach(([dx, dy], i) => ctx[i ? "lineTo" : "moveTo"](x + dx * r, y + dy * r));
+    ctx.closePath();
+  }
+}
+
+function paint(ctx, shape, x, y, r, fill, stroke, weight, dash = []) {
+  outline(ctx, shape, x, y, r);
+  ctx.globalAlpha = 1;
+  ctx.fillStyle = fill;
+  ctx.fill();
+  ctx.setLineDash(dash);
+  ctx.lineWidth = weight;
+  ctx.strokeStyle = stroke;
+  ctx.stroke();
+  ctx.setLineDash([]);
+}
+
+function letter(ctx, text, x, y, r, ink) {
+  ctx.fillStyle = ink;
+  ctx.font = `600 ${Math.round(r * 1.35)}px system-ui, sans-serif`;
+  ctx.textAlign = "center";
+  ctx.textBaseline = "middle";
+  ctx.fillText(text, x, y + 0.5);
+}
+
+function cross(ctx, x, y, r, ink) {
+  ctx.beginPath();
+  for (const [a, b] of [[-1, 1], [1, 1]]) {
+    ctx.moveTo(x - a * r, y - b * r);
+    ctx.lineTo(x + a * r, y + b * r);
+  }
+  ctx.lineWidth = Math.max(1.5, r * 0.4);
+  ctx.strokeStyle = ink;
+  ctx.stroke();
+}
+
+function sensor(ctx, x, y, r, { state, level, quantity }) {
+  const far = r < 4;
+  if (level) {
+    const { colour, ink, shape } = LEVELS[level];
+    paint(ctx, shape, x, y, r * 1.25, colour, INK, 1.2);
+    if (state === "silent") cross(ctx, x, y, r * 0.55, ink);
+    else if (state === "doubtful") letter(ctx, "?", x, y, r, ink);
+    else if (r > 7) letter(ctx, LETTERS[quantity] ?? "", x, y, r * 0.9, ink);
+  } else if (state === "silent") {
+    paint(ctx, "circle", x, y, r, far ? PAPER : "rgba(247,248,249,0.85)", INK, far ? 1 : 1.5, far ? [] : [3, 2]);
+    cross(ctx, x, y, r * 0.6, INK);
+  } else if (state === "doubtful") {
+    paint(ctx, "diamond", x, y, r, PAPER, INK, far ? 1 : 1.5);
+    if (!far) letter(ctx, "?", x, y, r, INK);
+  } else {
+    paint(ctx, "circle", x, y, far ? r : r * 0.9, PAPER, "#5b666e", far ? 0.8 : 1.3);
+    if (r > 7) letter(ctx, LETTERS[quantity] ?? "", x, y, r * 0.85, "#3a444c");
+  }
+}
+
+const DRAW = {
+  sensor,
+  shelters: (ctx, x, y, r) => paint(ctx, "house", x, y, r, "#dfe4e1", "#3d5a4a", 1.5),
+  crews: (ctx, x, y, r) => paint(ctx, "hexagon", x, y, r, "#e4dfe6", "#574a63", 1.5),
+  pump: (ctx, x, y, r) => {
+    paint(ctx, "circle", x, y, r * 1.1, "#d4d9dd", INK, 1.4);
+    paint(ctx, "triangle", x, y, r * 0.55, INK, INK, 0.5);
+  },
+  valve: (ctx, x, y, r) => paint(ctx, "diamond", x, y, r * 0.6, "#d4d9dd", INK, 1.2),
+  tank: (ctx, x, y, r) => paint(ctx, "square", x, y, r, "#d4d9dd", INK, 1.4),
+  reservoir: (ctx, x, y, r) => paint(ctx, "square", x, y, r * 1.2, "#c3ccd3", INK, 1.8),
+  outfall: (ctx, x, y, r) => paint(ctx, "triangle", x, y, r * 0.7, "#d4d9dd", INK, 1.2),
+};
+
+export const Symbol = L.CircleMarker.extend({
+  _updatePath() {
+    const renderer = this._renderer;
+    if (!renderer._drawing || this._empty()) return;
+    const draw = DRAW[this.options.shape] ?? DRAW.tank;
+    draw(renderer._ctx, this._point.x, this._point.y, this._radius, this.options);
+  },
+});
+
+const SAMPLES = {
+  zones: '<rect x="2" y="3" width="18" height="12" fill="#fff" fill-opacity=".5" stroke="#8b959d" stroke-width="1.5" stroke-dasharray="2 3"/>',
+  pipes: '<path d="M1 9h20" stroke="#75808a" stroke-width="3"/>',
+  drains: '<path d="M1 9h20" stroke="#7f95a8" stroke-width="2.5" stroke-dasharray="6 4"/>',
+  sensors: '<circle cx="11" cy="9" r="5" fill="#f7f8f9" stroke="#5b666e" stroke-width="1.4"/>',
+  shelters: '<path d="M11 2l6.5 6v8h-13V8Z" fill="#dfe4e1" stroke="#3d5a4a" stroke-width="1.5"/>',
+  crews: '<path d="M7.5 3h7l4 6-4 6h-7l-4-6Z" fill="#e4dfe6" stroke="#574a63" stroke-width="1.5"/>',
+  findings: '<rect x="2" y="3" width="18" height="12" fill="#c8102e" fill-opacity=".12" stroke="#c8102e" stroke-width="1.5" stroke-dasharray="5 3"/>',
+  good: '<circle cx="11" cy="9" r="5" fill="#f7f8f9" stroke="#5b666e" stroke-width="1.4"/>',
+  doubtful: '<path d="M11 1.5l7 7.5-7 7.5-7-7.5Z" fill="#f7f8f9" stroke="#20272c" stroke-width="1.4"/><text x="11" y="12.5" text-anchor="middle" font-size="9" font-weight="700" fill="#20272c">?</text>',
+  silent: '<circle cx="11" cy="9" r="6" fill="#f7f8f9" stroke="#20272c" stroke-width="1.4" stroke-dasharray="3 2"/><path d="M7.5 5.5l7 7m0-7l-7 7" stroke="#20272c" stroke-width="2"/>',
+};
+
+export function sample(name) {
+  return `<svg width="22" height="18" viewBox="0 0 22 18" aria-hidden="true">${SAMPLES[name]}</svg>`;
+}
