@@ -13,13 +13,13 @@ class ChannelDouble:
     def __init__(self, script: Iterable[DeliveryError | None] = ()) -> None:
         self.letters: list[Letter] = []
         self.attempts: list[Letter] = []
-        self._script = list(script)
+        self.script = list(script)
         self._lock = threading.Lock()
 
     def deliver(self, letter: Letter) -> None:
         with self._lock:
             self.attempts.append(letter)
-            outcome = self._script.pop(0) if self._script else None
+            outcome = self.script.pop(0) if self.script else None
             if outcome is not None:
                 raise outcome
             self.letters.append(letter)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -40,8 +41,8 @@ class Smtp:
 
     def __init__(self, settings: ChannelSettings, timeout_s: float) -> None:
         self._server = _server(settings)
-        self._sender = _address(settings.sender, settings.name)
-        _address(settings.address, settings.name)
+        self._sender = _configured(settings.sender, settings.name)
+        _configured(settings.address, settings.name)
         self._timeout_s = timeout_s
         self._trust = ssl.create_default_context()
 
@@ -88,8 +89,8 @@ def compose(letter: Letter, sender: Address, now: datetime) -> EmailMessage:
     message["Subject"] = " ".join(letter.subject_line.split())
     message["From"] = sender
     try:
-        message["To"] = Address(addr_spec=letter.address)
-    except (ValueError, IndexError) as error:
+        message["To"] = _address(letter.address)
+    except ValueError as error:
         raise DeliveryError(f"{letter.address!r} is no mail address", permanent=True) from error
     message["Date"] = format_datetime(now)
     message["Message-ID"] = f"<{letter.idempotency_key}@{_ascii_domain(sender)}>"
@@ -153,15 +154,22 @@ def _server(settings: ChannelSettings) -> _Server:
     )
 
 
-def _address(text: str, channel: str) -> Address:
+def _configured(text: str, channel: str) -> Address:
+    try:
+        return _address(text)
+    except ValueError as error:
+        advice = "write it as name@example.org"
+        raise SettingsError(f"channel {channel!r}: {text!r} is no mail address", advice=advice) from error
+
+
+def _address(text: str) -> Address:
+    """One mail address. Raises ValueError on anything else, so that nothing can hide behind it."""
     try:
         address = Address(addr_spec=text)
-    except (ValueError, IndexError) as error:
-        raise SettingsError(
-            f"channel {channel!r}: {text!r} is no mail address", advice="write it as name@example.org"
-        ) from error
-    if not address.domain:
-        raise SettingsError(f"channel {channel!r}: {text!r} has no domain", advice="write it as name@example.org")
+    except (IndexError, MessageError) as error:
+        raise ValueError(str(error)) from error
+    if not address.username or not address.domain:
+        raise ValueError("an address has a name and a domain")
     return address
 
 

@@ -1,0 +1,279 @@
+"""From the finding's row to the receivers and back: the alerts stage on the real database, HTTP and SMTP."""
+
+import json
+import re
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from alerts.engine import run
+from alerts.policy import BUILT_IN
+from lifeline.alarm import Alarm, AlarmAction, AlarmState, Level
+from lifeline.clock import SystemClock
+from lifeline.errors import IllegalTransitionError, NotFoundError, StaleVersionError
+from lifeline.finding import Phase
+from lifeline.settings import Settings
+from lifeline.store import alarms, findings, stages
+from lifeline.store.notices import NoticeState, notices_of
+from lifeline.store.pool import Store
+from tests.alert_receivers import FLOOD, MailReceiver, WebReceiver, eventually, later
+
+FAST = {"first_backoff_s": 0.05, "longest_backoff_s": 0.2, "poll_s": 0.1, "delivery_timeout_s": 2.0}
+
+
+def settings_for(database_url: str, *channels: Mapping[str, object], **alerts: object) -> Settings:
+    return Settings(
+        database_url=database_url,
+        alerts={**FAST, "channels": list(channels), "console_url": "https://ops.example/", **alerts},
+    )
+
+
+@contextmanager
+def running(settings: Settings) -> Iterator[None]:
+    """The stage in a thread; what breaks it breaks the test."""
+    stop = threading.Event()
+    broken: list[BaseException] = []
+
+    def stage() -> None:
+        try:
+            run(settings, stop=stop, clock=SystemClock())
+        except BaseException as error:
+            broken.append(error)
+
+    thread = threading.Thread(target=stage)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(20)
+    assert not thread.is_alive()
+    assert broken == []
+
+
+def acted(store: Store, alarm: Alarm, action: AlarmAction, **given: Any) -> Alarm:
+    """What 王芳 does to the alarm as she sees it."""
+    given = {"reason": "seen", **given}
+    return alarms.act(
+        store, alarm.alarm_id, action, actor="王芳", version=alarm.version, now=datetime.now(UTC), **given
+    )
+
+
+def decision_of(store: Store, finding_id: int) -> tuple[str, str] | None:
+    with store.transaction() as connection:
+        row = connection.execute(
+            "SELECT step, reason FROM finding_decision WHERE finding_id = %s", (finding_id,)
+        ).fetchone()
+        return None if row is None else (row.step, row.reason)
+
+
+def load_city(store: Store) -> None:
+    """Changchun with thresholds, a catchment and the sensor of FLOOD, as a pack would have loaded them."""
+    depths = {"site": "underpass", "blue_m": 0.05, "yellow_m": 0.15, "orange_m": 0.27, "red_m": 0.4, "source": "t"}
+    flows = {"blue_m3_per_h": 2, "yellow_m3_per_h": 10, "orange_m3_per_h": 40, "red_m3_per_h": 150, "source": "t"}
+    levels = {"version": "test", "flood": [depths], "leak": [flows]}
+    with store.transaction() as connection:
+        connection.execute(
+            """INSERT INTO city (city_code, name_zh, name_en, version, timezone, lon, lat, settings, levels, sha256,
+                   loaded_at)
+               VALUES ('220100', '长春', 'Changchun', 't', 'Asia/Shanghai', 125.3, 43.9, '{}', %s, '', now())""",
+            (json.dumps(levels),),
+        )
+        connection.execute(
+            """INSERT INTO sensor (sensor_id, city_code, device_id, channel, quantity, unit, site, lon, lat,
+                   elevation_m, interval_s, range_min, range_max, name_zh, name_en)
+               VALUES ('CC-WD-03', '220100', 'CC-WD-03', 'depth', 'water_depth', 'm', 'underpass', 125.3, 43.9,
+                   200, 60, 0, 5, '人民大街下穿桥', 'Renmin Street underpass')"""
+        )
+
+
+@pytest.fixture
+def quick_policy(tmp_path: Path) -> str:
+    """The built-in policy with the waiting taken out."""
+    quick = {"settle_s": 0.3, "lower_after_s": 5.0}
+    text = BUILT_IN.read_text(encoding="utf-8")
+    for name, value in quick.items():
+        text = re.sub(rf"^{name} = [0-9.]+", f"{name} = {value}", text, flags=re.MULTILINE)
+    path = tmp_path / "policy.toml"
+    path.write_text(text, encoding="utf-8")
+    return str(path)
+
+
+@pytest.fixture
+def web() -> Iterator[WebReceiver]:
+    with WebReceiver() as receiver:
+        yield receiver
+
+
+@pytest.fixture
+def mail() -> Iterator[MailReceiver]:
+    with MailReceiver() as receiver:
+        yield receiver
+
+
+def both(web: WebReceiver, mail: MailReceiver) -> list[dict[str, object]]:
+    return [
+        {"name": "ops", "kind": "webhook", "address": web.url, "language": "en"},
+        {"name": "duty", "kind": "smtp", "address": "duty@city.example", "smtp_url": mail.url},
+    ]
+
+
+def test_a_finding_becomes_one_alarm_that_both_channels_hear_of(
+    database_url: str, store: Store, web: WebReceiver, mail: MailReceiver
+) -> None:
+    with running(settings_for(database_url, *both(web, mail))):
+        findings.commit(store, [FLOOD], now=datetime.now(UTC))
+        eventually(lambda: web.taken() and mail.mails)
+        findings.commit(store, [later(FLOOD, 60, depth_m=0.25)], now=datetime.now(UTC))
+        (alarm,) = eventually(lambda: [a for a in alarms.alarms(store, live_only=True) if a.finding_id == 2])
+        eventually(lambda: all(n.state is NoticeState.DELIVERED for n in notices_of(store, alarm.alarm_id)))
+        beat = eventually(lambda: [b for b in stages.stages(store) if b.stage == "alerts"])[0]
+    assert alarm.subject == FLOOD.subject
+    assert (alarm.state, alarm.level, alarm.version) == (AlarmState.OPEN, Level.YELLOW, 1)
+    assert beat.detail["dead"] == 0
+    (post,) = web.taken()
+    assert post.json["alarm"]["alarm_id"] == alarm.alarm_id
+    assert post.json["alarm"]["level"] == "yellow"
+    assert post.json["event"] == "open"
+    assert post.json["link"] == f"https://ops.example/alarms/{alarm.alarm_id}"
+    assert post.key == post.json["idempotency_key"]
+    (letter,) = mail.mails
+    assert "黄色" in letter["Subject"]
+    assert "P6.5" in letter.get_content()
+    assert [n.attempts for n in notices_of(store, alarm.alarm_id)] == [1, 1]
+
+
+def test_worse_is_told_better_is_not_and_the_end_is_told_and_closed_when_it_has_settled(
+    database_url: str, store: Store, web: WebReceiver, mail: MailReceiver, quick_policy: str
+) -> None:
+    load_city(store)
+    with running(settings_for(database_url, *both(web, mail), policy_file=quick_policy)):
+        findings.commit(store, [FLOOD], now=datetime.now(UTC))
+        eventually(lambda: len(web.taken()) == 1)
+        (alarm,) = alarms.alarms(store, live_only=True)
+        assert alarm.title_zh == "人民大街下穿桥：积水 20 厘米"
+        alarm = acted(store, alarm, AlarmAction.ACKNOWLEDGE, note="已派人查看\n第二行")
+        assert alarm.state is AlarmState.ACKNOWLEDGED
+        findings.commit(store, [later(FLOOD, 30, depth_m=0.5)], now=datetime.now(UTC))
+        eventually(lambda: len(web.taken()) == 2)
+        alarm = alarms.alarm(store, alarm.alarm_id)
+        assert (alarm.level, alarm.state) == (Level.RED, AlarmState.OPEN)
+        findings.commit(store, [later(FLOOD, 40, depth_m=0.16)], now=datetime.now(UTC))
+        eventually(lambda: alarms.alarm(store, alarm.alarm_id).level is Level.YELLOW)
+        findings.commit(store, [later(FLOOD, 900, phase=Phase.END, depth_m=0.0)], now=datetime.now(UTC))
+        eventually(lambda: len(web.taken()) == 3 and len(mail.mails) == 3)
+        alarm = alarms.alarm(store, alarm.alarm_id)
+        assert alarm.state is AlarmState.OPEN, "nobody has acknowledged the red level: it stays on the list"
+        acted(store, alarm, AlarmAction.ACKNOWLEDGE)
+        eventually(lambda: not alarms.alarms(store, live_only=True))
+        findings.commit(store, [later(FLOOD, 960, phase=Phase.ONSET, began_at=later(FLOOD, 960).detected_at)],
+                        now=datetime.now(UTC))  # fmt: skip
+        eventually(lambda: len(web.taken()) == 4)
+    history = alarms.events(store, alarm.alarm_id)
+    assert [(e.action.value, e.reason, e.told) for e in history] == [
+        ("open", "new", "told"),
+        ("acknowledge", "seen", "nobody-by-policy"),
+        ("escalate", "level-rose", "told"),
+        ("lower", "level-fell", "nobody-by-policy"),
+        ("clear", "condition-ended", "told"),
+        ("acknowledge", "seen", "nobody-by-policy"),
+        ("close", "over-and-seen", "nobody-by-policy"),
+    ]
+    assert history[1].note == "已派人查看\n第二行"
+    assert [post.json["alarm"]["level_reason"] for post in web.taken()[:3]] == [
+        "depth-yellow", "depth-red", "depth-yellow",
+    ]  # fmt: skip
+    assert [post.json["reason"] for post in web.taken()] == ["new", "level-rose", "condition-ended", "returned"]
+    assert mail.mails[2]["Subject"].startswith("【已解除】")
+    (again,) = alarms.alarms(store, live_only=True)
+    assert again.alarm_id != alarm.alarm_id
+    assert len({post.key for post in web.posts}) == 4
+
+
+def test_a_cancelled_alarm_is_taken_back_where_it_was_told(
+    database_url: str, store: Store, web: WebReceiver, mail: MailReceiver
+) -> None:
+    channels = both(web, mail)
+    channels[1] |= {"min_level": "red"}
+    with running(settings_for(database_url, *channels)):
+        findings.commit(store, [FLOOD], now=datetime.now(UTC))
+        eventually(web.taken)
+        (alarm,) = alarms.alarms(store, live_only=True)
+        acted(store, alarm, AlarmAction.CANCEL, reason="exercise", note="演练 " + "长" * 10_000)
+        eventually(lambda: len(web.taken()) == 2)
+        findings.commit(store, [later(FLOOD, 60)], now=datetime.now(UTC))
+        eventually(lambda: decision_of(store, 2))
+    assert decision_of(store, 2) == ("ignore", "ended-by-person")
+    assert [post.json["event"] for post in web.posts] == ["open", "cancel"]
+    assert web.posts[1].json["note"] == "演练 " + "长" * 10_000
+    assert mail.mails == []
+
+
+def test_an_unknown_kind_opens_a_yellow_alarm(database_url: str, store: Store, web: WebReceiver) -> None:
+    with running(settings_for(database_url, {"name": "ops", "kind": "webhook", "address": web.url})):
+        with store.transaction() as connection:
+            connection.execute(
+                """INSERT INTO finding (subject, kind, phase, city_code, detector, reason, began_at, detected_at,
+                       stored_at, probability, sensor_ids, candidates, explanation)
+                   VALUES ('gas:CC-G-01', 'gas-leak', 'onset', '220100', 'gas', 'ppm', now(), now(), now(), 0.9, '{}',
+                       '[]', '{}')"""
+            )
+            connection.execute("NOTIFY lifeline_finding")
+        eventually(web.taken)
+    (alarm,) = alarms.alarms(store, live_only=True)
+    assert alarm.level is Level.YELLOW
+    assert "gas:CC-G-01" in alarm.title_zh
+
+
+def test_two_operators_cannot_overwrite_each_other(database_url: str, store: Store) -> None:
+    with running(settings_for(database_url)):
+        findings.commit(store, [FLOOD], now=datetime.now(UTC))
+        (alarm,) = eventually(lambda: alarms.alarms(store, live_only=True))
+    outcomes: list[object] = []
+    together = threading.Barrier(8)
+
+    def operator(number: int) -> None:
+        together.wait()
+        try:
+            outcomes.append(acted(store, alarm, AlarmAction.ACKNOWLEDGE, note=str(number)))
+        except StaleVersionError as error:
+            outcomes.append(error)
+
+    operators = [threading.Thread(target=operator, args=(number,)) for number in range(8)]
+    for one in operators:
+        one.start()
+    for one in operators:
+        one.join()
+    assert sum(isinstance(outcome, StaleVersionError) for outcome in outcomes) == 7
+    now = alarms.alarm(store, alarm.alarm_id)
+    assert now.version == 2 == len(alarms.events(store, alarm.alarm_id))
+    with pytest.raises(IllegalTransitionError, match="cannot arrive"):
+        acted(store, now, AlarmAction.ARRIVE)
+    with pytest.raises(IllegalTransitionError, match="only a finding"):
+        acted(store, now, AlarmAction.ESCALATE)
+    with pytest.raises(IllegalTransitionError, match="until when"):
+        acted(store, now, AlarmAction.SHELVE)
+    with pytest.raises(NotFoundError, match="no alarm 4711"):
+        alarms.alarm(store, 4711)
+    assert alarms.alarm(store, alarm.alarm_id) == now, "what was refused changed nothing"
+
+
+def test_a_shelved_alarm_opens_again_by_itself(
+    database_url: str, store: Store, web: WebReceiver, quick_policy: str
+) -> None:
+    ops = {"name": "ops", "kind": "webhook", "address": web.url, "language": "zh"}
+    with running(settings_for(database_url, ops, policy_file=quick_policy)):
+        findings.commit(store, [FLOOD], now=datetime.now(UTC))
+        (alarm,) = eventually(lambda: alarms.alarms(store, live_only=True))
+        until = datetime.now(UTC) + timedelta(seconds=1)
+        shelved = acted(store, alarm, AlarmAction.SHELVE, until=until)
+        assert (shelved.state, shelved.shelved_until) == (AlarmState.SHELVED, until)
+        eventually(lambda: len(web.taken()) == 2)
+    (alarm,) = alarms.alarms(store, live_only=True)
+    assert (alarm.state, alarm.shelved_until) == (AlarmState.OPEN, None)
+    assert web.taken()[1].json["event"] == "unshelve"
