@@ -169,9 +169,9 @@ class _Draft:
             Reject(
                 received_at=_instant(message.received_us),
                 device_id=device_id,
-                topic=_storable(message.topic),
+                topic=storable(message.topic),
                 reason=reason,
-                detail=_storable(detail),
+                detail=storable(detail),
                 payload=message.payload[: self._max_payload_bytes],
                 times=len(details),
             )
@@ -237,6 +237,6 @@ def _instant(microseconds: int) -> datetime:
     return _EPOCH + timedelta(microseconds=microseconds)
 
 
-def _storable(text: str) -> str:
+def storable(text: str) -> str:
     """`text` as PostgreSQL can keep it: no NUL, no half surrogates."""
     return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()

@@ -1,5 +1,6 @@
 """The writer: one transaction per batch, in which every offered row is stored, a duplicate or a conflict."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,16 +32,21 @@ class Writer:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def write(self, batch: Batch) -> Written:
-        """Stores `batch` in one transaction; returns after its commit. Raises StoreError, and then nothing is stored.
+    def write(self, batch: Batch, *, also: Callable[[Connection, Written], None] | None = None) -> Written:
+        """Stores `batch` in one transaction, in which `also` may write more; returns after its commit.
 
-        First it assumes that every reading is new, which is fastest; when one is not, it asks which are there.
+        First it assumes that every reading is new, which is fastest; when one is not, it asks which are there. Raises
+        StoreError, and then nothing is stored, unless it was the answer to the commit that was lost: the same batch
+        again, with `may_collide`, is right in either case.
         """
         look_first = batch.may_collide
         while True:
             try:
                 with self._store.transaction() as connection:
-                    return _write(connection, batch, look_first=look_first)
+                    written = _write(connection, batch, look_first=look_first)
+                    if also is not None:
+                        also(connection, written)
+                return written
             except CollisionError:
                 look_first = True
 

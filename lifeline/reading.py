@@ -44,6 +44,8 @@ class RejectReason(StrEnum):
     """no city pack names the device"""
     UNKNOWN_CHANNEL = "unknown-channel"
     """the device is known, its channel is not"""
+    UNKNOWN_SENSOR = "unknown-sensor"
+    """no city pack names the sensor of a file's row"""
     DEVICE_MISMATCH = "device-mismatch"
     """the payload speaks for another device than its topic"""
     NO_VALUE = "no-value"

@@ -95,6 +95,7 @@ def add(connection: Connection, rows: Rows) -> None:
 def existing(connection: Connection, rows: Rows) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float64]]:
     """Which of `rows` (dtype READING) are in the table already: their positions, and the values stored there."""
     connection.execute(_SQL["create_offered"])
+    connection.execute(_SQL["look_up_by_index"])
     offered = np.empty(len(rows), _OFFERED)
     offered["position"] = np.arange(len(rows))
     offered["sensor_key"] = rows["sensor_key"]

@@ -21,17 +21,19 @@ COPY offered (position, sensor_key, observed_at) FROM STDIN (FORMAT binary)
 -- For the next comparison of the same transaction.
 TRUNCATE offered
 
+-- name: look_up_by_index
+-- The planner knows nothing of the offered readings: without this it may read whole chunks to find a few.
+SET LOCAL enable_hashjoin = off;
+SET LOCAL enable_mergejoin = off;
+SET LOCAL jit = off
+
 -- name: find_offered
 -- Those of the offered readings that are stored; one index look-up each, in the chunks of their time span.
 COPY (
     SELECT o.position, r.value
     FROM offered o
-    CROSS JOIN LATERAL (
-        SELECT value FROM reading
-        WHERE sensor_key = o.sensor_key AND observed_at = o.observed_at
-          AND observed_at BETWEEN %(first)s AND %(last)s
-        LIMIT 1
-    ) r
+    JOIN reading r ON r.sensor_key = o.sensor_key AND r.observed_at = o.observed_at
+    WHERE r.observed_at BETWEEN %(first)s AND %(last)s
 ) TO STDOUT (FORMAT binary)
 
 -- name: add_conflicts
