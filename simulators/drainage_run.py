@@ -1,11 +1,12 @@
-"""The drains of a city while it lives: SWMM run from instant to instant under rain that is set as it falls.
+"""The drains of the cities while they live: SWMM run from instant to instant under rain that is set as it falls.
 
-The SWMM engine holds one model per process: a second one is refused until the first is closed.
+The SWMM engine holds one model per process: the drains of several cities run as one model, and a second model is
+refused until the first is closed.
 """
 
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from lifeline.asset import Position, Sensor
 from lifeline.city import CityPack
 from lifeline.errors import SimulationError
 from lifeline.units import Quantity
+from simulators.swmm_merge import merge
 
 RainAt = Callable[[datetime, Position], float]
 """Intensity in mm/h at an instant and a place."""
@@ -27,20 +29,21 @@ _ENGINE = threading.Lock()
 
 
 class Drainage:
-    """The drains of one city at an instant, `now`; dry at the start."""
+    """The drains of some cities at an instant, `now`; dry at the start."""
 
-    def __init__(self, pack: CityPack, *, start: datetime, rain: RainAt) -> None:
-        """Raises SimulationError where the pack has no drains or the engine is taken."""
-        if pack.drainage_inp is None:
-            raise SimulationError(f"city {pack.code} has no drainage.inp", advice="add it to the pack")
+    def __init__(self, packs: Sequence[CityPack], *, start: datetime, rain: RainAt) -> None:
+        """Cities without drains are left out. Raises SimulationError where none has drains or the engine is taken."""
+        texts = [pack.drainage_inp for pack in packs if pack.drainage_inp is not None]
+        if not texts:
+            raise SimulationError("no city has a drainage.inp", advice="add one to a pack")
         if not _ENGINE.acquire(blocking=False):
-            raise SimulationError("SWMM already runs in this process", advice="run each city in a process of its own")
+            raise SimulationError("SWMM already runs in this process", advice="close it first, or use another process")
         try:
             from swmm.toolkit import shared_enum, solver
 
             self._solver: Any = solver
             self._enum: Any = shared_enum
-            self._open(pack.drainage_inp)
+            self._open(merge(texts))
         except BaseException:
             _ENGINE.release()
             raise
@@ -49,14 +52,11 @@ class Drainage:
         metric = bool(solver.simulation_get_unit(shared_enum.UnitProperty.SYSTEM_UNIT))
         self._metres, self._millimetres = (1.0, 1.0) if metric else (METRES_PER_FOOT, MM_PER_INCH)
         self._nodes = self._names(shared_enum.ObjectType.NODE)
-        places = {
-            s.element: s.position
-            for s in pack.sensors
-            if s.quantity is Quantity.RAIN_INTENSITY and s.element is not None
-        }
+        sensors = [sensor for pack in packs for sensor in pack.sensors]
+        self._sensors = [(s, self._nodes[s.element]) for s in sensors if s.element in self._nodes]
+        places = {s.element: s.position for s in sensors if s.quantity is Quantity.RAIN_INTENSITY}
         gauges = self._names(shared_enum.ObjectType.GAGE)
-        self._gauges = [(index, places.get(name, pack.centre)) for name, index in gauges.items()]
-        self._sensors = [(s, self._nodes[s.element]) for s in pack.sensors if s.element in self._nodes]
+        self._gauges = [(index, places.get(name, packs[0].centre)) for name, index in gauges.items()]
 
     def close(self) -> tuple[float, float]:
         """Ends the run and frees the engine; continuity errors of runoff and flow in percent."""

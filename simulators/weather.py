@@ -69,16 +69,19 @@ class Rain(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class DesignStorm:
-    """The same Chicago storm everywhere."""
+    """The same Chicago storm everywhere within `radius_km` of `over`."""
 
     begins: datetime
+    over: Position
     formula: IntensityFormula
     years: float
     minutes: float = 60.0
     peak_share: float = 0.4
+    radius_km: float = 25.0
 
     def mm_per_h(self, when: datetime, position: Position) -> float:
-        del position
+        if math.hypot(*_east_north_km(self.over, position)) > self.radius_km:
+            return 0.0
         at = (when - self.begins).total_seconds() / 60.0
         return chicago_mm_per_h(self.formula, self.years, minutes=self.minutes, peak_share=self.peak_share, at=at)
 
@@ -105,12 +108,16 @@ class Cloudburst:
             return 0.0
         moved_km = (at - self.minutes / 2.0) / 60.0 * self.speed_km_per_h
         heading = math.radians(self.heading_deg)
-        east_km = (position.lon - self.over.lon) * KM_PER_DEGREE * math.cos(math.radians(self.over.lat))
-        north_km = (position.lat - self.over.lat) * KM_PER_DEGREE
+        east_km, north_km = _east_north_km(self.over, position)
         away_km = math.hypot(east_km - moved_km * math.sin(heading), north_km - moved_km * math.cos(heading))
         edge = min(1.0, at / (0.1 * self.minutes), (self.minutes - at) / (0.1 * self.minutes))
         share: float = 0.5 ** ((away_km / self.radius_km) ** 2)
         return self.peak_mm_per_h * edge * share
+
+
+def _east_north_km(origin: Position, place: Position) -> tuple[float, float]:
+    east_km = (place.lon - origin.lon) * KM_PER_DEGREE * math.cos(math.radians(origin.lat))
+    return east_km, (place.lat - origin.lat) * KM_PER_DEGREE
 
 
 def air_temperature_c(when: datetime, timezone: str) -> float:
