@@ -6,8 +6,8 @@ from deploy.local import root
 from lifeline.errors import InstallError
 
 try:
-    root.ensure(lambda line: print(line, flush=True))
+    root.ensure(lambda line: print(f"install: {line}", flush=True))
 except InstallError as error:
-    sys.exit(f"lifeline: {error}")
+    sys.exit(f"install: {error}")
 except KeyboardInterrupt:
     sys.exit(130)

@@ -12,6 +12,7 @@ import subprocess
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
@@ -67,25 +68,14 @@ class LocalServer(ABC):
         """
         if self.is_running:
             return
-        self.data_dir.mkdir(parents=True, exist_ok=True)
-        lock = self._lock()
-        try:
-            self._prepare()
-            for left in reversed(range(_TRIES)):
-                self.port = kept_port(self.data_dir / "port")
-                if self._launch(lock):
-                    break
-                if left == 0 or "ddress already in use" not in self._log_tail():
-                    raise self.error(
-                        f"the private {self.name} on {self.data_dir} did not start:\n{self._log_tail()}",
-                        advice=f"see {self.log_file}; free disk space if there is none, or use a new data folder",
-                    )
-            self._finish()
-        except BaseException:
-            self.kill()
-            raise
-        finally:
-            os.close(lock)  # the sandbox holds it from here on
+        with self.alone() as lock:  # from the launch on, the sandbox holds it too
+            try:
+                self._prepare()
+                self._come_up(lock)
+                self._finish()
+            except BaseException:
+                self.kill()
+                raise
         self.report(f"{self.name} is ready on {HOST}:{self.port}")
 
     def stop(self) -> None:
@@ -118,6 +108,26 @@ class LocalServer(ABC):
         for pid in self._processes():
             _send(pid, signal.SIGCONT)
 
+    @contextmanager
+    def alone(self) -> Iterator[int]:
+        """Holds the folder's lock (a file descriptor): no server runs on it meanwhile. Raises the server's error."""
+        self.data_dir.mkdir(parents=True, exist_ok=True)
+        handle = os.open(self.data_dir / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                owner = os.read(handle, 32).decode().strip()
+                raise self.error(
+                    f"the private {self.name} on {self.data_dir} is running already (started by process {owner})",
+                    advice="stop that one first, or use another data folder",
+                ) from None
+            os.ftruncate(handle, 0)
+            os.write(handle, str(os.getpid()).encode())
+            yield handle
+        finally:
+            os.close(handle)
+
     @abstractmethod
     def _prepare(self) -> None:
         """Makes the data of a new folder; runs before the start, under the lock."""
@@ -134,21 +144,17 @@ class LocalServer(ABC):
     def _is_ready(self) -> bool:
         """True when the server that was launched last can be used."""
 
-    def _lock(self) -> int:
-        file = self.data_dir / "lock"
-        handle = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            owner = os.read(handle, 32).decode().strip()
-            os.close(handle)
-            raise self.error(
-                f"the private {self.name} on {self.data_dir} is running already (started by process {owner})",
-                advice="stop that one first, or use another data folder",
-            ) from None
-        os.ftruncate(handle, 0)
-        os.write(handle, str(os.getpid()).encode())
-        return handle
+    def _come_up(self, lock: int) -> None:
+        for left in reversed(range(_TRIES)):
+            self.port = kept_port(self.data_dir / "port")
+            if self._launch(lock):
+                return
+            if left == 0 or "ddress already in use" not in self._log_tail():
+                break
+        raise self.error(
+            f"the private {self.name} on {self.data_dir} did not start:\n{self._log_tail()}",
+            advice=f"see {self.log_file}; free disk space if there is none, or use a new data folder",
+        )
 
     def _launch(self, lock: int) -> bool:
         """True when the server is up, False when it ended or took too long."""

@@ -1,5 +1,6 @@
 """The private root, database and broker of one data folder, started in order and stopped in reverse."""
 
+import shutil
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -8,6 +9,17 @@ from typing import Self
 from deploy.local import root
 from deploy.local.broker import LocalBroker
 from deploy.local.database import LocalDatabase
+
+
+def forget(data_dir: Path) -> None:
+    """Removes a data folder with everything in it. Raises StoreError or LinkError while a server runs on it."""
+    if not data_dir.exists():
+        return
+    with ExitStack() as held:
+        for kind, name in ((LocalDatabase, "database"), (LocalBroker, "broker")):
+            if (data_dir / name).exists():
+                held.enter_context(kind(root.location(), data_dir / name).alone())
+        shutil.rmtree(data_dir)
 
 
 class LocalStack:
