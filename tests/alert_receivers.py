@@ -177,7 +177,7 @@ class MailReceiver:
             del server, session, envelope, mechanism
             login = (data.login.decode(), data.password.decode())
             receiver.logins.append(login)
-            return AuthResult(success=login == ("duty", "p@ss:word"))
+            return AuthResult(success=login == ("duty", "p@ss:word"), handled=False)
 
         with socket.create_server((HOST, 0)) as probe:
             port: int = probe.getsockname()[1]

@@ -149,9 +149,11 @@ def _server(settings: ChannelSettings) -> _Server:
         raise SettingsError(f"channel {settings.name!r}: smtp_url is no smtp(s) URL", advice=_URL_ADVICE)
     implicit = url.scheme == "smtps"
     user, password = unquote(url.username or ""), unquote(url.password or "")
-    return _Server(
-        url.hostname, port or (smtplib.SMTP_SSL_PORT if implicit else smtplib.SMTP_PORT), implicit, user, password
-    )
+    if not (user + password).isascii():
+        advice = "give the account an ASCII password"
+        raise SettingsError(f"channel {settings.name!r}: SMTP wants an ASCII user and password", advice=advice)
+    usual = smtplib.SMTP_SSL_PORT if implicit else smtplib.SMTP_PORT
+    return _Server(url.hostname, port or usual, implicit, user, password)
 
 
 def _configured(text: str, channel: str) -> Address:
