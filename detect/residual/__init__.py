@@ -1,0 +1,1 @@
+"""Bursts and leaks by pressure and flow residuals per district metered area; begin at detector.py."""

@@ -1,0 +1,265 @@
+"""Bursts and leaks by what pressures and flows should be at this time of day: thin, data-driven, for any city.
+
+Per district metered area: the balance (inflows - outflows) and the pressures are compared with what history teaches for
+the time and kind of day (profile.py); their standardised residuals are joined into one statistic; three tests
+with stated false-alarm rates look at it (detect/cusum.py, combined as in Lucas 1982, J. Qual. Technol. 14(2)):
+
+- at once: three readings in a row above a limit -> `burst:{zone_id}` within seconds of live data;
+- per slot (5 minutes): CUSUM of the whitened statistic -> `burst:{zone_id}` for smaller ones within the hour;
+- per night: CUSUM of the minimum night flow -> `leak:{zone_id}` after some nights.
+
+A zone whose balance is known and unmoved has no burst, however far its pressures fall: the water goes elsewhere.
+Where meters are silent, pressures alone decide, and only where no other zone is under suspicion.
+"""
+
+from datetime import datetime
+
+import numpy as np
+
+from detect.instant import LocalTime
+from detect.port import Batch, Floats, History, Json, Learning, Order, Scope
+from detect.residual.event import Event, Leak, ResidualReason, open_event
+from detect.residual.model import ZoneModel, conclude, study
+from detect.residual.part import ZonePart
+from detect.residual.profile import grid_of
+from detect.residual.report import burst, leak
+from detect.residual.watch import Frame, ZoneWatch
+from lifeline.asset import Sensor, ZoneKind
+from lifeline.finding import Finding, Phase
+from lifeline.units import Quantity
+
+NAME = "residual"
+BIN_S = 5.0
+"""readings within it count as simultaneous"""
+_BALANCE_LEAST_Z = 3.0
+_NEIGHBOUR_S = 900.0
+_COMMON_S = 600.0
+_LEAST_DAYS = 3.0
+_NIGHTS_CALM = 2
+_RELOCATE_EVERY = 6
+"""frames between two looks at whether the place has moved"""
+
+
+class ResidualDetector:
+    """Watches all zones of a city, because a burst in one is seen in its neighbours."""
+
+    name = NAME
+    version = 1
+    order = Order.CITY
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+        self._local = LocalTime(scope.timezone)
+        dmas = [z for z in scope.zones if z.kind is ZoneKind.DMA]
+        meters = {i for z in dmas for i in (*z.inflow, *z.outflow)}
+        zone_ids = {z.zone_id for z in dmas}
+        self.sensors: tuple[Sensor, ...] = tuple(
+            s
+            for s in scope.sensors
+            if s.sensor_id in meters or (s.quantity is Quantity.PRESSURE and s.zone_id in zone_ids)
+        )
+        self.learning: Learning | None = Learning(
+            days=scope.learning_days, least_days=min(_LEAST_DAYS, scope.learning_days), again_after_days=1.0
+        )
+        self._zones = [z for z in (ZonePart(zone, self.sensors, scope) for zone in dmas) if z.numbers]
+        self._places: list[list[tuple[ZonePart, int]]] = [[] for _ in self.sensors]
+        for zone in self._zones:
+            for position, number in enumerate(zone.numbers):
+                self._places[number].append((zone, position))
+        self._pending: list[tuple[float, int, float]] = []
+
+    @property
+    def watches_something(self) -> bool:
+        return bool(self._zones)
+
+    def learn(self, history: History, now: datetime) -> bool:
+        learned_s = now.timestamp()
+        grid = grid_of(history, len(self.sensors), self._local)
+        if grid is None:
+            return False
+        lessons = {}
+        for zone in self._zones:
+            own = _without(history, zone)
+            known = grid_of(own, len(self.sensors), self._local) if own is not history else grid
+            if known is None or known.values.shape != grid.values.shape:
+                continue
+            lesson = study(known, zone.channels, _LEAST_DAYS)
+            if lesson is not None:
+                lessons[zone.zone.zone_id] = lesson
+        for zone in self._zones:
+            lesson = lessons.get(zone.zone.zone_id)
+            if lesson is None:
+                continue
+            others = [other.drop for key, other in lessons.items() if key != zone.zone.zone_id]
+            common = _mean(np.array(others)) if others else np.full(len(lesson.drop), np.nan)
+            zone.start(conclude(lesson, common, grid, sensor_ids=zone.sensor_ids, learned_s=learned_s))
+        return bool(lessons)
+
+    def needs_lesson(self) -> bool:
+        return any(z.watch is None for z in self._zones)
+
+    def model(self) -> Json | None:
+        models = {z.zone.zone_id: z.watch.model.to_json() for z in self._zones if z.watch is not None}
+        return {"zones": models} if models else None
+
+    def step(self, batch: Batch, now: datetime) -> list[Finding]:
+        rows = self._pending + list(zip(batch.at_s.tolist(), batch.sensor.tolist(), batch.value.tolist(), strict=True))
+        findings: list[Finding] = []
+        complete_s = now.timestamp() // BIN_S * BIN_S
+        start = 0
+        while start < len(rows) and rows[start][0] < complete_s:
+            number = rows[start][0] // BIN_S
+            stop = start
+            while stop < len(rows) and rows[stop][0] // BIN_S == number:
+                stop += 1
+            self._bin(rows[start:stop], findings)
+            start = stop
+        self._pending = rows[start:]
+        return findings
+
+    def state(self) -> Json:
+        return {
+            "pending": [[at_s, self.sensors[n].sensor_id, value] for at_s, n, value in self._pending],
+            "zones": {z.zone.zone_id: z.to_json() for z in self._zones},
+        }
+
+    def restore(self, model: Json | None, state: Json | None) -> None:
+        models = (model or {}).get("zones", {})
+        for zone in self._zones:
+            saved = models.get(zone.zone.zone_id)
+            if saved is not None and tuple(saved["sensor_ids"]) == zone.sensor_ids:
+                zone.start(ZoneModel.from_json(saved))
+        if state is None:
+            return
+        number = {s.sensor_id: n for n, s in enumerate(self.sensors)}
+        self._pending = [(at_s, number[i], value) for at_s, i, value in state["pending"] if i in number]
+        for zone in self._zones:
+            saved = state["zones"].get(zone.zone.zone_id)
+            if saved is not None:
+                zone.restore(saved)
+
+    def _bin(self, rows: list[tuple[float, int, float]], findings: list[Finding]) -> None:
+        touched: dict[str, ZonePart] = {}
+        at_s = rows[-1][0]
+        for reading_s, sensor, value in rows:
+            for zone, position in self._places[sensor]:
+                if zone.watch is not None:
+                    zone.watch.take(position, reading_s, value)
+                    touched[zone.zone.zone_id] = zone
+        local_s = self._local.one(at_s)
+        frames: list[tuple[ZonePart, ZoneWatch, Frame]] = []
+        for zone in touched.values():
+            assert zone.watch is not None
+            frame = zone.watch.frame(at_s, local_s)
+            if frame is not None:
+                frames.append((zone, zone.watch, frame))
+                zone.drop, zone.drop_at_s = frame.drop, at_s
+        for zone, watch, frame in frames:
+            watch.judge(frame, self._common(zone, at_s), frozen=zone.event is not None)
+            self._night(zone, watch, frame, local_s, findings)
+            if zone.event is None:
+                self._begin(zone, watch, frame, findings)
+            else:
+                self._go_on(zone, zone.event, watch, frame, findings)
+
+    def _common(self, zone: ZonePart, at_s: float) -> float:
+        """Mean drop of the other zones; those with a burst of their own do not count."""
+        drops = [
+            z.drop
+            for z in self._zones
+            if z is not zone and z.event is None and at_s - z.drop_at_s <= _COMMON_S and not np.isnan(z.drop)
+        ]
+        return float(np.mean(drops)) if drops else np.nan
+
+    def _begin(self, zone: ZonePart, watch: ZoneWatch, frame: Frame, findings: list[Finding]) -> None:
+        if watch.at_once():
+            began_s, reason = watch.memory.run_since_s, None
+        elif watch.per_slot():
+            began_s, reason = watch.memory.slot_since_s, ResidualReason.DRIFT
+        else:
+            return
+        if not np.isnan(frame.balance_z):
+            if frame.balance_z < (_BALANCE_LEAST_Z if reason is None else 0.5 * _BALANCE_LEAST_Z):
+                return  # its own balance stands: the water goes elsewhere
+        elif reason is not None or self._others_suspected(zone, frame.at_s):
+            return
+        zone.event = open_event(watch, frame, began_s)
+        place = zone.locate(zone.event, frame)
+        zone.event.told(frame.at_s, place.position)
+        findings.append(burst(zone, watch, frame, Phase.ONSET, reason or zone.event.reason(), place=place))
+
+    def _others_suspected(self, zone: ZonePart, at_s: float) -> bool:
+        for other in self._zones:
+            if other is zone or other.watch is None:
+                continue
+            recent = any(at_s - span[1] <= _NEIGHBOUR_S for span in other.past)
+            if other.event is not None or other.watch.memory.run > 0 or recent:
+                return True
+        return False
+
+    def _go_on(self, zone: ZonePart, event: Event, watch: ZoneWatch, frame: Frame, findings: list[Finding]) -> None:
+        event.add(frame)
+        if event.returned(frame):
+            findings.append(burst(zone, watch, frame, Phase.END, ResidualReason.RETURNED, place=None))
+            zone.over(event.began_s, frame.at_s)
+            zone.event = None
+            watch.calm()
+            return
+        flow_changed = event.flow_changed(frame)
+        if not flow_changed and event.frames % _RELOCATE_EVERY:
+            return
+        place = zone.locate(event, frame)
+        moved = place.from_pressure and event.moved(frame, zone.plan.distance_m(event.told_at, place.position))
+        if flow_changed or moved:
+            reason = ResidualReason.FLOW_CHANGED if flow_changed else ResidualReason.PLACE_CHANGED
+            event.told(frame.at_s, place.position)
+            findings.append(burst(zone, watch, frame, Phase.UPDATE, reason, place=place))
+
+    def _night(self, zone: ZonePart, watch: ZoneWatch, frame: Frame, local_s: float, findings: list[Finding]) -> None:
+        mean = watch.night(frame, local_s, disturbed=zone.event is not None)
+        if mean is None:
+            return
+        memory, model = watch.memory, watch.model
+        if zone.leak is None:
+            if memory.night_sum >= model.per_night and mean > 0:
+                zone.leak = Leak(began_s=memory.night_since_s, flow=mean, told_flow=mean)
+                findings.append(leak(zone, zone.leak, watch, frame, Phase.ONSET))
+            return
+        current = zone.leak
+        current.calm_nights = current.calm_nights + 1 if mean < 0.3 * current.flow else 0
+        if current.calm_nights >= _NIGHTS_CALM:
+            findings.append(leak(zone, current, watch, frame, Phase.END))
+            zone.over(current.began_s, frame.at_s)
+            zone.leak, memory.night_sum = None, 0.0
+        elif current.calm_nights == 0:
+            current.flow = mean
+            if abs(mean - current.told_flow) > max(0.25 * current.told_flow, 2.0 * model.night_scale):
+                current.told_flow = mean
+                findings.append(leak(zone, current, watch, frame, Phase.UPDATE))
+
+
+def _without(history: History, zone: ZonePart) -> History:
+    """History without the spans in which the zone was disturbed; the same object where there are none."""
+    keep = np.ones(len(history.at_s), dtype=bool)
+    own = np.isin(history.sensor, zone.numbers)
+    for begin_s, end_s in zone.disturbed():
+        keep &= ~(own & (history.at_s >= begin_s) & (history.at_s <= end_s))
+    if keep.all():
+        return history
+    return History(
+        history.sensor[keep], history.at_s[keep], history.value[keep], history.count[keep], history.spread[keep]
+    )
+
+
+def _mean(rows: Floats) -> Floats:
+    """Mean over rows of what is known, (n_times,)."""
+    known = ~np.isnan(rows)
+    count = known.sum(axis=0)
+    mean: Floats = np.where(count > 0, np.nansum(rows, axis=0) / np.maximum(count, 1), np.nan)
+    return mean
+
+
+def make(scope: Scope) -> ResidualDetector | None:
+    """The detector of a city, None where it has no district metered areas with sensors."""
+    detector = ResidualDetector(scope)
+    return detector if detector.watches_something else None
