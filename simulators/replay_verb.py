@@ -45,7 +45,7 @@ def replay_command(
 
     `speed` is a factor or `max`. `begin`, `end` and `start_at` are times; without an offset, local times of `zone`, the
     zone of the recording; `start_at` may be `now`. The city is that of `pack`, else `city_code`, else the layout's own.
-    The first SHOWN_FAULTS faults of the recording are printed, all go to `faults_file`. Raises ReplayError, LinkError and
+    The first SHOWN_FAULTS faults of the recording are printed, all go to `faults_file`. Raises ReplayError, LinkError,
     PackError.
     """
     local = time_zone(zone)

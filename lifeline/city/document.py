@@ -23,10 +23,11 @@ def parse(text: str, file: str, faults: Faults) -> "Table | None":
         match = _AT.search(str(error))
         line, column = (int(match[1]), int(match[2])) if match else (text.count("\n") + 1, 1)
         said = str(error).split(" (at ")[0]
-        faults.add(Place(file, line, column), "TOML", said)
+        lines = text.splitlines()
+        faults.add(Place(file, line, column), f"valid TOML ({said})", lines[line - 1] if line <= len(lines) else "")
         return None
     except RecursionError:
-        faults.add(Place(file), "TOML", "brackets nested too deeply")
+        faults.add(Place(file), "valid TOML", "brackets nested too deeply")
         return None
     return Table(content, file, (), _Positions(text).found, faults)
 

@@ -67,7 +67,7 @@ def parse(text: str, file: str, stems: dict[str, str], faults: Faults) -> Model:
         heading = _HEADING.match(body)
         if heading:
             word = heading[1].strip().upper()
-            place = Place(file, number, heading.start(1))
+            place = Place(file, number, heading.start(1) + 1)
             section = next((name for stem, name in stems.items() if word.startswith(stem)), None)
             if not heading[2]:
                 faults.add(place, "a heading: [NAME]", body.strip())

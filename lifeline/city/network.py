@@ -1,10 +1,11 @@
 """The supply network of a pack: an EPANET 2.2 file, checked, and what of it is drawn on the map."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from lifeline.asset import Asset, AssetKind, Position, Zone, ZoneKind
-from lifeline.city import geometry
+from lifeline.city import geometry, value
 from lifeline.city.fault import Faults
 from lifeline.city.inp import Element, Elements, Line, Model, parse
 
@@ -155,7 +156,7 @@ def _ends(element: Element) -> dict[str, Any]:
 def tags(model: Model, elements: Elements, faults: Faults) -> dict[str, dict[str, Any]]:
     """Properties from [TAGS]: `NODE n1 TEXT` and `LINK p1 material=DI,year=1998`; text without `=` becomes `tag`.
 
-    `year` becomes a whole number; numbers elsewhere stay text.
+    `year` becomes a whole number; numbers elsewhere stay text. No blanks inside a pair.
     """
     found: dict[str, dict[str, Any]] = {}
     for line in model.lines("TAGS"):
@@ -167,13 +168,12 @@ def tags(model: Model, elements: Elements, faults: Faults) -> dict[str, dict[str
         if line.text(1) not in names:
             faults.add(line.place(1, "TAGS"), f"a {line.tokens[0].lower()} of this model", line.text(1))
             continue
-        for part in filter(None, " ".join(line.tokens[2:]).split(",")):
-            key, equals, text = part.partition("=")
-            content: Any = text.strip()
-            if equals and key.strip() == "year":
-                if not (content.isdecimal() and 1800 <= int(content) <= 2200):
-                    faults.add(line.place(2, "year"), "a year", content)
-                    continue
-                content = int(content)
-            found.setdefault(line.tokens[1], {})[key.strip() if equals else "tag"] = content if equals else key.strip()
+        for index, token in enumerate(line.tokens[2:], start=2):
+            for part in filter(None, token.split(",")):
+                key, equals, text = part.partition("=")
+                content: Any = text
+                if key == "year":
+                    place = replace(line.place(index, key), column=line.columns[index] + token.index(part))
+                    content = int(value.number(text, place, faults, low=1800, high=2200))
+                found.setdefault(line.tokens[1], {})[key if equals else "tag"] = content if equals else key
     return found

@@ -65,8 +65,8 @@ def _read(path: Path) -> tuple[CityPack | None, list[Fault]]:
             elements |= names
             assets += drawn
     around = sensors.Surroundings(who.code, who.centre, who.zone_ids, elements, limits)
-    found = sensors.read(texts.get("sensors.csv", ""), "sensors.csv", faults, around)
-    if "sensors.csv" in texts:
+    found, whole = sensors.read(texts.get("sensors.csv", ""), "sensors.csv", faults, around)
+    if whole and "sensors.csv" in texts:
         identity.check_meters(who, found)
     where = (who.code, who.centre)
     shelters = people.shelters(texts.get("shelters.csv", ""), "shelters.csv", faults, *where)

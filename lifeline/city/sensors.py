@@ -28,19 +28,21 @@ class Surroundings:
     levels: Levels | None
 
 
-def read(text: str, file: str, faults: Faults, around: Surroundings) -> dict[str, Sensor | None]:
-    """The sensors by sensor_id; None for one with faults."""
+def read(text: str, file: str, faults: Faults, around: Surroundings) -> tuple[dict[str, Sensor | None], bool]:
+    """The sensors by sensor_id, None for one with faults; and whether every line could be read as a row."""
     found: dict[str, Sensor | None] = {}
     ids: dict[str, int] = {}
     channels: dict[tuple[str, str], int] = {}
+    unread = sum(1 for line in text.splitlines()[1:] if line.strip())
     for row in rows(text, file, COLUMNS, faults):
+        unread -= 1
         sensor = _sensor(row, around)
         if row.raw("sensor_id"):
             unique(row, "sensor_id", row.raw("sensor_id"), ids)
         if row.raw("device_id") and row.raw("channel"):
             unique(row, "channel", (row.raw("device_id"), row.raw("channel")), channels)
         found.setdefault(row.raw("sensor_id"), sensor if row.sound else None)
-    return found
+    return found, not unread
 
 
 def _sensor(row: Row, around: Surroundings) -> Sensor:

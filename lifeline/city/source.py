@@ -35,7 +35,9 @@ def read(folder: Path, faults: Faults) -> tuple[dict[str, str], str]:
         if raw is None:
             continue
         digest.update(f"{name}\0{len(raw)}\0".encode() + raw)
-        texts[name] = _decode(raw, name, faults)
+        text = _decode(raw, name, faults)
+        if text.strip():
+            texts[name] = text
     for name in NEEDED:
         if name not in names:
             faults.add(Place(name), "the file to be there", None)

@@ -17,6 +17,7 @@ _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 FARTHEST_DEGREES = 3.0
 """A city is not larger: farther from its centre is a slip of the pen (lon and lat swapped, metres, a typing error)."""
 
+_NEXT_TO_NOTHING = 1e-5
 E = TypeVar("E", bound=StrEnum)
 
 
@@ -84,9 +85,11 @@ def bounds(low: float, high: float) -> str:
 
     >>> bounds(0, math.inf), bounds(0, 5), bounds(-math.inf, math.inf)
     (' >= 0', ' from 0 to 5', '')
+    >>> bounds(1e-9, math.inf)
+    ' > 0'
     """
     if low == -math.inf and high == math.inf:
         return ""
     if high == math.inf:
-        return f" >= {low:g}"
+        return " > 0" if 0 < low < _NEXT_TO_NOTHING else f" >= {low:g}"
     return f" <= {high:g}" if low == -math.inf else f" from {low:g} to {high:g}"
