@@ -22,6 +22,8 @@ RUNOFF_SHARE = 0.68
 DIAMETERS_M = (0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.2, 1.5, 1.8, 2.0, 2.4)
 MANNING = 0.014
 LOW_ROAD_DIP_M = 0.7
+POND_SHARE = 0.035
+"""Street that the water covers, over the ground that drains to the manhole; a small pond is 2200-3200 m2."""
 UNDERPASS_DIP_M = 4.2
 UNDERPASS_AREA_M2 = 14_000.0
 UNDERPASS_POND_M2 = 440.0
@@ -181,7 +183,7 @@ class _Builder:
                 bottom[below] = min(bottom[below], bottom[cell] - fall)
         for cell in self.cells:
             kind = "low-road" if cell in self.rules.low_roads else "manhole"
-            pond_m2 = self.rng.uniform(2300.0, 3000.0) if kind == "low-road" else self.rng.uniform(2200.0, 3600.0)
+            pond_m2 = max(self.rng.uniform(2200.0, 3200.0), POND_SHARE * total[cell])
             x, y = self.xy[cell]
             node_id = self.node_id(cell)
             self.drains.manholes[node_id] = Manhole(
