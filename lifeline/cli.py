@@ -160,6 +160,99 @@ def demo(
     )
 
 
+@app.command()
+def simulate(
+    scenario: Annotated[str, typer.Option(help="name of a shipped scenario, or a TOML file")] = "quiet",
+    pack: Annotated[list[Path] | None, typer.Option(help="city pack, may be repeated; none: the demo cities")] = None,
+    crew: Annotated[str, typer.Option(help="URL of the console: a simulated crew acknowledges its alarms")] = "",
+    every_s: Annotated[float, typer.Option(help="seconds between samples; 0: as often as the pack says")] = 5.0,
+    speed: Annotated[float, typer.Option(help="how much faster than the clock the world runs")] = 1.0,
+    seed: Annotated[int, typer.Option(help="the same seed gives the same city")] = 20261123,
+) -> None:
+    """Simulate cities on hydraulic and drainage models, their devices publishing over MQTT."""
+    from lifeline.mqtt import BrokerAddress
+    from simulators.packs import PACKS
+    from simulators.run import run
+    from simulators.scenario import load_scenario
+
+    def simulated(settings: Settings, *, stop: threading.Event, clock: SystemClock) -> None:
+        run(
+            pack or PACKS,
+            BrokerAddress.parse(settings.require_mqtt()),
+            load_scenario(scenario),
+            seed=seed,
+            clock=clock,
+            stop=stop,
+            report=lambda line: print(f"  {line}", flush=True),
+            console_url=crew or None,
+            sample_every_s=every_s or None,
+            speed=speed,
+        )
+
+    _stage("simulate", simulated, settings_module.load())
+
+
+@app.command()
+def replay(
+    source: Annotated[Path, typer.Argument(help="recorded file or folder")],
+    layout: Annotated[str, typer.Option(help="battledim, floodnet or long: docs/replay.md")],
+    speed: Annotated[str, typer.Option(help="a factor of the recorded speed, or max")] = "max",
+    begin: Annotated[str, typer.Option("--from", help="leave out what was recorded before")] = "",
+    end: Annotated[str, typer.Option("--to", help="leave out what was recorded from here on")] = "",
+    start_at: Annotated[str, typer.Option(help="shift the times so that they begin here; may be now")] = "",
+    zone: Annotated[str, typer.Option("--tz", help="time zone of times without an offset")] = "UTC",
+    pack: Annotated[Path | None, typer.Option(help="pack of the recording's city")] = None,
+    city: Annotated[str, typer.Option(help="code of the city; default: that of the pack or of the layout")] = "",
+    make_pack: Annotated[Path | None, typer.Option(help="only write a minimal city pack into this folder")] = None,
+    network: Annotated[Path | None, typer.Option(help="EPANET file for --make-pack")] = None,
+    faults: Annotated[Path | None, typer.Option(help="write every fault of the recording to this file")] = None,
+) -> None:
+    """Send recorded data through the broker, as its devices would."""
+    from simulators import replay_verb
+    from simulators.recorded.layouts import Layout
+
+    known = Layout(layout)
+    if make_pack:
+        raise typer.Exit(replay_verb.make_pack_command(source, known, make_pack, out=out, network=network, zone=zone))
+    stop = threading.Event()
+    stop_on_signals(stop)
+    code = replay_verb.replay_command(
+        source,
+        known,
+        mqtt_url=settings_module.load().require_mqtt(),
+        out=out,
+        clock=SystemClock(),
+        stop=stop,
+        speed=speed,
+        begin=begin,
+        end=end,
+        start_at=start_at,
+        zone=zone,
+        pack=pack,
+        city_code=city,
+        faults_file=faults,
+    )
+    raise typer.Exit(code)
+
+
+@app.command()
+def backfill(file: Annotated[Path, typer.Argument(help="CSV: sensor_id,observed_at,value[,unit]")]) -> None:
+    """Store a file of readings through the gate and the writer, without the broker; start again to go on."""
+    from rich.progress import Progress
+
+    from ingest.backfill import backfill as fill
+
+    settings = settings_module.load()
+    with _store() as store, Progress(console=out) as bar:
+        task = bar.add_task(file.name, total=1.0)
+        written = fill(store, settings.ingest, file, progress=lambda share: bar.update(task, completed=share))
+    out.print(
+        f"{written.stored:,} stored, {written.duplicate:,} duplicate, {written.conflict:,} conflict, "
+        f"{written.rejected:,} rejected",
+        markup=False,
+    )
+
+
 @city_app.command("check")
 def city_check(folder: Folder) -> None:
     """Name every fault of a pack with file, line, column and what was expected."""
