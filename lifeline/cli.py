@@ -209,9 +209,9 @@ def replay(
 ) -> None:
     """Send recorded data through the broker, as its devices would."""
     from simulators import replay_verb
-    from simulators.recorded.layouts import Layout
+    from simulators.recorded.layouts import layout_named
 
-    known = Layout(layout)
+    known = layout_named(layout)
     if make_pack:
         raise typer.Exit(replay_verb.make_pack_command(source, known, make_pack, out=out, network=network, zone=zone))
     stop = threading.Event()

@@ -26,6 +26,14 @@ ORIGINS: dict[Layout, Origin] = {Layout.BATTLEDIM: BATTLEDIM, Layout.FLOODNET: F
 """Layouts whose recordings bring their own city."""
 
 
+def layout_named(name: str) -> Layout:
+    """The layout of that name. Raises ReplayError where there is none."""
+    try:
+        return Layout(name)
+    except ValueError:
+        raise ReplayError(f"no layout {name!r}", advice=f"name one of {', '.join(Layout)}") from None
+
+
 def open_recording(layout: Layout, source: Path, *, zone: tzinfo = UTC, pack: Path | None = None) -> Recording:
     """The recording at `source`. `zone`: of times without an offset; `pack`: names the sensors of a long table.
 

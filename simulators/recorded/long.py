@@ -1,7 +1,7 @@
-"""A plain long table: `sensor_id,observed_at,value`, one reading a row, plain or `.gz`.
+"""A plain long table: `sensor_id,observed_at,value[,unit]`, one reading a row, plain or `.gz`.
 
-A city pack says what device and channel each sensor_id is and in which unit its values are. Times are ISO 8601. Rows in
-time order are sent at their time; one that is older than the row before is sent at once, as a late reading is.
+A city pack says what device and channel each sensor_id is, and its unit where the row names none. Times are ISO 8601. A
+row that is older than the one before is sent at once, as a late reading is.
 """
 
 from collections.abc import Collection, Iterator
@@ -9,7 +9,7 @@ from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 
 from lifeline.asset import Sensor
-from lifeline.errors import ReplayError
+from lifeline.errors import ReplayError, UnitError
 from lifeline.units import SI_UNIT, to_si
 from simulators.recorded.record import (
     ALWAYS,
@@ -26,6 +26,7 @@ from simulators.recorded.record import (
 )
 
 COLUMNS = ["sensor_id", "observed_at", "value"]
+UNIT = "unit"
 
 
 class Long:
@@ -42,31 +43,40 @@ class Long:
         file = str(self._path)
         with opened(self._path) as lines:
             header = cells(next(lines, (1, ""))[1])
-            if header != COLUMNS:
-                got = ",".join(header or [])[:60]
-                raise ReplayError(f"{file}:1: expected {','.join(COLUMNS)}, got {got!r}", advice="see docs/replay.md")
+            if header is None or header not in (COLUMNS, [*COLUMNS, UNIT]):
+                expected, got = f"{','.join(COLUMNS)}[,{UNIT}]", ",".join(header or [])[:60]
+                raise ReplayError(f"{file}:1: expected {expected}, got {got!r}", advice="see docs/replay.md")
             for line, content in lines:
                 if not content.strip():
                     continue
                 row = cells(content)
-                if row is None or len(row) != len(COLUMNS):
-                    report(RowFault(file, line, "", f"expected 3 cells, got {content[:40]!r}", 1))
+                if row is None or len(row) != len(header):
+                    report(RowFault(file, line, "", f"expected {len(header)} cells, got {content[:40]!r}", 1))
                     continue
-                sensor, value = self._sensors.get(row[0]), number(row[2])
-                if sensor is None:
-                    report(RowFault(file, line, "sensor_id", f"expected a sensor of the pack, got {row[0][:70]!r}", 1))
-                    continue
-                if value is None:
-                    report(RowFault(file, line, "value", f"expected a number, got {row[2][:40]!r}", 1))
-                    continue
-                try:
-                    time = instant(row[1], self._zone)
-                except ValueError as error:
-                    report(RowFault(file, line, "observed_at", f"expected a time, got {error}", 1))
-                    continue
-                if time in period:
-                    value_si = to_si(value, sensor.unit, sensor.quantity)
-                    yield Record(sensor.device_id, sensor.channel, SI_UNIT[sensor.quantity], time, value_si)
+                found = self._record(row)
+                if isinstance(found, Record):
+                    if found.observed_at in period:
+                        yield found
+                else:
+                    report(RowFault(file, line, *found, 1))
+
+    def _record(self, row: list[str]) -> Record | tuple[str, str]:
+        """The reading of a row, or the column that is wrong and how."""
+        sensor, value = self._sensors.get(row[0]), number(row[2])
+        if sensor is None:
+            return "sensor_id", f"expected a sensor of the pack, got {row[0][:70]!r}"
+        if value is None:
+            return "value", f"expected a number, got {row[2][:40]!r}"
+        try:
+            time = instant(row[1], self._zone)
+        except ValueError as error:
+            return "observed_at", f"expected a time, got {error}"
+        unit = (row[3] if len(row) > len(COLUMNS) else "") or sensor.unit
+        try:
+            value_si = to_si(value, unit, sensor.quantity)
+        except UnitError as error:
+            return UNIT, str(error)
+        return Record(sensor.device_id, sensor.channel, SI_UNIT[sensor.quantity], time, value_si)
 
     def span(self) -> tuple[datetime, datetime]:
         first = last = None
