@@ -1,8 +1,8 @@
 """Real parts for tests: a broker of its own for each test, one database server for each worker process.
 
-With LIFELINE_DATABASE_URL or LIFELINE_MQTT_URL set, tests use that server instead of a private one; those that stop,
-kill or pause it then skip. Without, and where the private root cannot be installed, tests fail and say what to do: a
-run that silently left out its real parts would prove nothing.
+Where the private root cannot be installed, tests fail and say what to do: a run that silently left out its real parts
+would prove nothing. With LIFELINE_DATABASE_URL and LIFELINE_MQTT_URL set, tests use those servers instead, and those
+tests skip that stop, kill or pause a server and can start none of their own.
 """
 
 import os
@@ -17,6 +17,7 @@ import pytest
 from deploy.local import root
 from deploy.local.broker import LocalBroker
 from deploy.local.database import LocalDatabase
+from lifeline.errors import InstallError
 from lifeline.store.migrate import migrate
 from lifeline.store.pool import Store
 
@@ -28,7 +29,7 @@ class GivenBroker(LocalBroker):
     """A broker that somebody else runs: it has an address, and a test that wants to stop it skips."""
 
     def __init__(self, url: str) -> None:
-        super().__init__(Path(), Path())
+        super().__init__(Path("/nonexistent"), Path("/nonexistent"))
         self._given_url = url
 
     @property
@@ -44,24 +45,33 @@ class GivenBroker(LocalBroker):
 @pytest.fixture(scope="session")
 def private_root() -> Path:
     """The folder with the servers' programs, unpacked now when it is not there."""
-    return root.ensure(print)
+    try:
+        return root.ensure(print)
+    except InstallError as error:
+        if _GIVEN_DATABASE_URL and _GIVEN_MQTT_URL:
+            pytest.skip(f"needs servers that it may start and stop; {error}")
+        raise
 
 
 @pytest.fixture
-def broker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LocalBroker]:
+def broker(request: pytest.FixtureRequest) -> LocalBroker:
     """A new, empty broker, started; a test may stop, kill, pause and start it as it likes."""
     if _GIVEN_MQTT_URL:
-        yield GivenBroker(_GIVEN_MQTT_URL)
-        return
-    with LocalBroker(request.getfixturevalue("private_root"), tmp_path / "broker") as running:
+        return GivenBroker(_GIVEN_MQTT_URL)
+    own: LocalBroker = request.getfixturevalue("own_broker")
+    return own
+
+
+@pytest.fixture
+def own_broker(private_root: Path, tmp_path: Path) -> Iterator[LocalBroker]:
+    """The same, and never one that somebody else runs."""
+    with LocalBroker(private_root, tmp_path / "broker") as running:
         yield running
 
 
 @pytest.fixture
 def own_database(private_root: Path, tmp_path: Path) -> Iterator[LocalDatabase]:
     """A new crash-safe database server with a migrated database `.url`, for tests that stop, kill or pause it."""
-    if _GIVEN_DATABASE_URL:
-        pytest.skip("needs a database that it may stop; unset LIFELINE_DATABASE_URL")
     with LocalDatabase(private_root, tmp_path / "database") as running:
         migrate(running.url)
         yield running

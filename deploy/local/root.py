@@ -30,7 +30,7 @@ MIRROR_VARIABLE = "LIFELINE_DEBIAN_MIRROR"
 """Environment: base address of a nearer Debian mirror; without it the default one of mmdebstrap is used."""
 
 _RECIPE = 1  # to be raised whenever the folder is made in another way from the same packages
-_HOST_PROGRAMS = {"mmdebstrap": "mmdebstrap", "bwrap": "bubblewrap"}
+_HOST_PACKAGES = {"mmdebstrap": "mmdebstrap", "bwrap": "bubblewrap"}
 _PROBES = ((f"{POSTGRES_BIN}/postgres", "--version"), ("/bin/sh", "-c", "test -x /usr/sbin/mosquitto"))
 _SILENCE_S = 5.0
 
@@ -57,8 +57,9 @@ def ensure(report: Report = lambda _: None) -> Path:
     """
     folder = location()
     if folder.is_dir():
+        _need("bwrap")
         return folder
-    _need_host_programs()
+    _need("mmdebstrap", "bwrap")
     folder.parent.mkdir(parents=True, exist_ok=True)
     with _one_at_a_time(folder.parent / "root.lock", report) as lock:
         if folder.is_dir():
@@ -97,8 +98,8 @@ def command(
     return [*argv, *options, "--chdir", "/", "--", program, *args]
 
 
-def _need_host_programs() -> None:
-    missing = [package for program, package in _HOST_PROGRAMS.items() if shutil.which(program) is None]
+def _need(*programs: str) -> None:
+    missing = [_HOST_PACKAGES[program] for program in programs if shutil.which(program) is None]
     if missing:
         raise InstallError(
             f"the host lacks {' and '.join(missing)}",

@@ -22,6 +22,7 @@ from lifeline.errors import LifelineError
 
 _LOG_LIMIT_BYTES = 16 * 1024 * 1024
 _TRIES = 3
+_ENDING_S = 30.0
 
 
 class LocalServer(ABC):
@@ -114,16 +115,18 @@ class LocalServer(ABC):
         self.data_dir.mkdir(parents=True, exist_ok=True)
         handle = os.open(self.data_dir / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                owner = os.read(handle, 32).decode().strip()
-                raise self.error(
-                    f"the private {self.name} on {self.data_dir} is running already (started by process {owner})",
-                    advice="stop that one first, or use another data folder",
-                ) from None
+            deadline = time.monotonic() + _ENDING_S
+            while not _locked(handle):
+                owner = os.pread(handle, 32, 0).decode().strip()
+                # killed a moment ago, its processes may still be on their way out
+                if Path("/proc", owner).exists() or time.monotonic() > deadline:
+                    raise self.error(
+                        f"the private {self.name} on {self.data_dir} is running already (started by process {owner})",
+                        advice="stop that one first, or use another data folder",
+                    )
+                time.sleep(0.05)
             os.ftruncate(handle, 0)
-            os.write(handle, str(os.getpid()).encode())
+            os.pwrite(handle, str(os.getpid()).encode(), 0)
             yield handle
         finally:
             os.close(handle)
@@ -211,6 +214,14 @@ class LocalServer(ABC):
                 waiting += [int(child) for task in tasks for child in (task / "children").read_text().split()]
             except OSError:
                 continue  # it ended meanwhile
+
+
+def _locked(handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _send(pid: int, number: signal.Signals) -> None:

@@ -65,64 +65,64 @@ def _publish(url: str, payloads: list[bytes], *, retain: bool = False) -> list[i
 
 
 def test_a_queue_far_over_the_usual_1000_waits_for_a_client_that_is_away_through_a_restart(
-    broker: LocalBroker,
+    own_broker: LocalBroker,
 ) -> None:
-    url = broker.url
+    url = own_broker.url
     with Subscriber(url):
         pass
     sent = [str(n).encode() for n in range(5000)]
     assert len(_publish(url, sent)) == 5000
-    broker.stop()
-    assert not broker.is_running
-    broker.start()
-    assert broker.url == url
+    own_broker.stop()
+    assert not own_broker.is_running
+    own_broker.start()
+    assert own_broker.url == url
     with Subscriber(url) as subscriber:
         subscriber.wait_for(5000)
     assert subscriber.payloads == sent
 
 
-def test_after_kill_9_it_comes_back_with_what_it_had_saved(broker: LocalBroker) -> None:
-    _publish(broker.url, [b"saved"], retain=True)
-    broker.stop()
-    broker.start()
-    broker.kill()
-    assert not broker.is_running
-    broker.start()
-    with Subscriber(broker.url) as subscriber:
+def test_after_kill_9_it_comes_back_with_what_it_had_saved(own_broker: LocalBroker) -> None:
+    _publish(own_broker.url, [b"saved"], retain=True)
+    own_broker.stop()
+    own_broker.start()
+    own_broker.kill()
+    assert not own_broker.is_running
+    own_broker.start()
+    with Subscriber(own_broker.url) as subscriber:
         subscriber.wait_for(1)
     assert subscriber.payloads == [b"saved"]
 
 
-def test_a_paused_broker_keeps_connections_and_delivers_later(broker: LocalBroker) -> None:
-    with Subscriber(broker.url) as subscriber:
-        broker.pause()
-        threading.Timer(1.0, broker.resume).start()
-        _publish(broker.url, [b"late"])
+def test_a_paused_broker_keeps_connections_and_delivers_later(own_broker: LocalBroker) -> None:
+    with Subscriber(own_broker.url) as subscriber:
+        own_broker.pause()
+        threading.Timer(1.0, own_broker.resume).start()
+        _publish(own_broker.url, [b"late"])
         subscriber.wait_for(1)
     assert subscriber.payloads == [b"late"]
 
 
-def test_a_packet_over_the_limit_is_refused_aloud_and_stored_nowhere(broker: LocalBroker) -> None:
-    address = BrokerAddress.parse(broker.url)
+def test_a_packet_over_the_limit_is_refused_aloud_and_stored_nowhere(own_broker: LocalBroker) -> None:
+    address = BrokerAddress.parse(own_broker.url)
     client = address.client("greedy")
     ended = threading.Event()
     client.on_disconnect = lambda *_: ended.set()
-    with Subscriber(broker.url) as subscriber:
+    with Subscriber(own_broker.url) as subscriber:
         client.connect(address.host, address.port)
         client.loop_start()
         client.publish("t/x", b"x" * 2_000_000, qos=1)
         assert ended.wait(_LIMIT_S)
         client.loop_stop()
-        _publish(broker.url, [b"small"])
+        _publish(own_broker.url, [b"small"])
         subscriber.wait_for(1)
     assert subscriber.payloads == [b"small"]
 
 
-def test_a_second_start_on_the_same_folder_is_refused(broker: LocalBroker) -> None:
-    second = LocalBroker(broker.root, broker.data_dir)
+def test_a_second_start_on_the_same_folder_is_refused(own_broker: LocalBroker) -> None:
+    second = LocalBroker(own_broker.root, own_broker.data_dir)
     with pytest.raises(LinkError, match=f"running already .started by process {os.getpid()}.* stop that one first"):
         second.start()
-    assert _publish(broker.url, [b"still there"])
+    assert _publish(own_broker.url, [b"still there"])
 
 
 def test_nothing_is_left_after_a_stop(private_root: Path, tmp_path: Path) -> None:
