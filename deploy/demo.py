@@ -1,7 +1,6 @@
 """A living city on one machine: broker, database, all stages and simulated devices, from one command."""
 
 import os
-import shutil
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -12,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from deploy.local.port import free_port, is_free
-from deploy.local.stack import LocalStack
+from deploy.local.stack import LocalStack, forget
 from deploy.narrator import Narrator
 from deploy.stages import stage_commands, verb_command
 from ingest.backfill import backfill
@@ -53,7 +52,7 @@ class Demo:
         """Until `stop` is set, or for `for_s` seconds after the stages have started. Raises LifelineError."""
         if self._fresh and self._data.exists():
             self._say(f"forgetting what {self._data} holds")
-            shutil.rmtree(self._data)
+            forget(self._data)
         logs = self._data / "logs"
         logs.mkdir(parents=True, exist_ok=True)
         with ExitStack() as stack:
