@@ -16,7 +16,10 @@ from numpy.typing import NDArray
 
 from lifeline.errors import SimulationError
 
+FULL_SUPPLY_PRESSURE_M = 10.0
+"""Below this pressure taps give less than is asked of them (Wagner's relation), so that a shut area runs dry."""
 _LPS = 5
+_PRESSURE_DRIVEN = 1
 _NODE_COUNT, _PATTERN_COUNT = 0, 3
 _JUNCTION = 0
 _EMITTER, _PRESSURE = 3, 11
@@ -58,6 +61,8 @@ class Epanet:
                 self._call("open", *map(c_char_p, files))
             self._call("setflowunits", c_int(_LPS))
             self._call("setstatusreport", c_int(0))
+            pressures = (0.0, FULL_SUPPLY_PRESSURE_M, 0.5)
+            self._call("setdemandmodel", c_int(_PRESSURE_DRIVEN), *map(c_double, pressures))
             self.junction_ids = self._junctions()
             self.patterns, self.pattern_step_s, self.pattern_start_s = self._patterns()
             self.demands = self._demands()
