@@ -13,7 +13,9 @@ _FIRST, _LAST = 20000, 29999
 
 
 def is_free(port: int) -> bool:
-    """True when a server can listen on the port of the loopback address now."""
+    """True when a server can listen on the port of the loopback address now; 0 is no port."""
+    if port == 0:
+        return False
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
