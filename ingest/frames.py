@@ -113,7 +113,7 @@ class FrameSocket:
         self._real.setblocking(flag)
 
 
-def split(data: bytes, epoch: int, received_us: int) -> tuple[list[Message], bytearray, bytes]:
+def split(data: bytes, epoch: int, received_us: int) -> tuple[list[Message], bytes, bytes]:
     """The messages of all whole PUBLISH packets in `data`, the other whole packets as they are, and the rest.
 
     Raises FrameError.
@@ -159,7 +159,7 @@ def split(data: bytes, epoch: int, received_us: int) -> tuple[list[Message], byt
                 )
             )
         position = stop
-    return messages, others, data[position:]
+    return messages, bytes(others), data[position:]
 
 
 def _variable(data: bytes, position: int) -> tuple[int, int]:

@@ -85,7 +85,8 @@ class _Resolver:
         self._time_s: float | None = 0
         self._unit: str | None = ""
         self._value: float | None = 0
-        self._version: int | None = None
+        self._version: int | None = BASE_VERSION
+        self._version_is_set = False
 
     def resolve(self, pack: list[Any]) -> Decoded:
         decoded = Decoded()
@@ -108,6 +109,9 @@ class _Resolver:
         if not labels <= _PLAIN_LABELS:
             self._rebase(fields)
             self._check_labels(fields)
+        if self._version is None:
+            known = ", ".join(map(str, _LEGAL_UNITS))
+            raise _FaultyRecordError(RejectReason.MALFORMED, f"a version with features not known here (known: {known})")
         return self._channel(fields), self._legal_unit(fields), self._time(fields), self._number(fields)
 
     def _rebase(self, fields: dict[str, Any]) -> None:
@@ -125,11 +129,12 @@ class _Resolver:
 
     def _set_version(self, version: Any) -> None:
         if type(version) is not int or version not in _LEGAL_UNITS:
-            known = ", ".join(map(str, _LEGAL_UNITS))
-            raise _malformed(f"version {version!r} has features that are not known here (known: {known})")
-        if self._version not in (None, version):
+            self._version = None
+        elif self._version_is_set and self._version not in (None, version):
             raise _FaultyRecordError(RejectReason.MALFORMED, "another version than the records before")
-        self._version = version
+        else:
+            self._version = version
+        self._version_is_set = True
 
     def _check_labels(self, fields: dict[str, Any]) -> None:
         for label in fields.keys() - _KNOWN_LABELS:

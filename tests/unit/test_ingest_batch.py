@@ -1,0 +1,140 @@
+"""Messages to batches: nothing left over, whatever comes; and the writer's eye for repeats."""
+
+from datetime import UTC, datetime
+
+import numpy as np
+import orjson
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingest.batch import Assembler, Batch
+from ingest.codecs import CODECS
+from ingest.gate import Limits, SensorTable
+from ingest.message import Message
+from ingest.writer import _first_of_each
+from lifeline.settings import IngestSettings
+from lifeline.store.readings import READING
+from lifeline.units import Quantity
+from tests.unit.test_ingest_gate import NOW_S, sensor
+
+TABLE = SensorTable([sensor("P", Quantity.PRESSURE, "Pa", 0, 1e6, 7)])
+ASSEMBLER = Assembler(CODECS, Limits.of(IngestSettings()), max_payload_bytes=2_000)
+UP = "lifeline/1/220100/D1/up/senml"
+STATE = "lifeline/1/220100/D1/state"
+
+
+def message(topic: str, payload: bytes, *, again: bool = False, correlation: bytes | None = None) -> Message:
+    return Message(topic, payload, NOW_S * 1_000_000, 1, 1, again, correlation)
+
+
+def readings(*values: object, channel: str = "pressure") -> bytes:
+    return orjson.dumps([{"bn": "D1:", "bt": NOW_S - i, "n": channel, "u": "Pa", "v": v} for i, v in enumerate(values)])
+
+
+def assemble(*messages: Message) -> Batch:
+    return ASSEMBLER.assemble(messages, TABLE)
+
+
+def test_rows_belong_to_their_device() -> None:
+    batch = assemble(message(UP, readings(1.0, 2.0)), message("lifeline/1/220100/D9/up/senml", b"nonsense"))
+    assert batch.rows["value"].tolist() == [1.0, 2.0]
+    assert [batch.tallies[owner].device_id for owner in batch.owner] == ["D1", "D1"]
+    first, stranger = batch.tallies
+    assert first.observed_at == datetime.fromtimestamp(NOW_S, UTC)
+    assert (first.city_code, first.rejected) == ("220100", 0)
+    assert (stranger.device_id, stranger.rejected, stranger.observed_at) == ("D9", 1, None)
+    assert batch.unknown_devices
+
+
+def test_one_reject_row_a_message_and_reason_counts_its_records() -> None:
+    payload = readings(1.0, "x", "y", "z", "u", 2.0)
+    (reject,) = assemble(message(UP, payload)).rejects
+    assert (reject.reason.value, reject.times, reject.payload) == ("no-value", 4, payload)
+    assert reject.detail.startswith("record 1: ")
+    assert reject.detail.endswith("; and 1 more")
+
+
+def test_a_message_without_a_device_is_nobodys() -> None:
+    batch = assemble(message("lifeline/1/x", b"1"), message("other\0topic", b"2"))
+    (nobody,) = batch.tallies
+    assert (nobody.device_id, nobody.rejected) == ("", 2)
+    assert [reject.reason.value for reject in batch.rejects] == ["topic", "topic"]
+    assert "\0" not in batch.rejects[1].topic + batch.rejects[1].detail
+
+
+def test_a_payload_beyond_the_limit_is_rejected_and_cut() -> None:
+    (reject,) = assemble(message(UP, b"x" * 5_000)).rejects
+    assert (reject.reason.value, len(reject.payload), reject.detail) == ("too-large", 2_000, "5000 bytes")
+
+
+def test_the_device_of_another_city_is_unknown_there() -> None:
+    batch = assemble(message("lifeline/1/220200/D1/up/senml", readings(1.0)))
+    assert [reject.reason.value for reject in batch.rejects] == ["unknown-device"]
+    assert batch.tallies[0].city_code is None
+
+
+def test_state_messages_say_who_is_online() -> None:
+    batch = assemble(
+        message(STATE, orjson.dumps({"online": True, "at": NOW_S})),
+        message(STATE, orjson.dumps({"online": False, "at": NOW_S - 5})),
+        message(STATE, b""),
+    )
+    assert (batch.tallies[0].online, batch.tallies[0].rejected) == (True, 0)
+    assert batch.tallies[0].state_at == datetime.fromtimestamp(NOW_S, UTC)
+
+
+def test_a_state_that_is_none_is_rejected() -> None:
+    for payload in (b"online", b"[]", b"{}", b'{"online":1,"at":1}', b'{"online":true,"at":1e300}'):
+        assert [reject.reason.value for reject in assemble(message(STATE, payload)).rejects] == ["malformed"]
+
+
+def test_a_receipt_is_promised_whatever_became_of_the_readings() -> None:
+    batch = assemble(
+        message(UP, readings(1.0), correlation=b"a1"),
+        message(UP, b"nonsense", correlation=b"a2"),
+        message(UP, readings(1.0), correlation=b"\xff\xfe"),
+        message(UP, readings(1.0)),
+    )
+    assert batch.receipts == {"lifeline/1/220100/D1/receipt": ["a1", "a2"]}
+
+
+def test_the_skew_of_a_clock_is_that_of_the_newest_record() -> None:
+    eight_hours = 8 * 3600
+    payload = orjson.dumps([{"bn": "D1:", "bt": NOW_S + eight_hours, "n": "pressure", "v": 1.0}])
+    (tally,) = assemble(message(UP, readings(1.0, 2.0)), message(UP, payload)).tallies
+    assert tally.clock_skew_s == eight_hours
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([UP, STATE, "lifeline/1/220100/D2/up/senml", "lifeline/1/220100/D1/up/x", "else"]),
+            st.binary(max_size=40)
+            | st.lists(st.floats(allow_nan=False, width=32) | st.none(), min_size=1, max_size=4).map(
+                lambda values: readings(*values)
+            ),
+        ),
+        max_size=6,
+    )
+)
+def test_nothing_is_left_over(sent: list[tuple[str, bytes]]) -> None:
+    batch = assemble(*(message(topic, payload) for topic, payload in sent))
+    assert len(batch.rows) == len(batch.owner)
+    assert sum(reject.times for reject in batch.rejects) == sum(tally.rejected for tally in batch.tallies)
+    for topic, payload in sent:
+        if topic == STATE:
+            continue
+        one = assemble(message(topic, payload))
+        try:
+            records = len(orjson.loads(payload)) if topic.endswith("senml") else 1
+        except (orjson.JSONDecodeError, TypeError):
+            records = 1
+        assert len(one.rows) + sum(reject.times for reject in one.rejects) == max(records, 1)
+
+
+@given(st.lists(st.tuples(st.integers(1, 3), st.integers(0, 3)), max_size=30))
+def test_a_repeat_points_to_the_first_of_its_sensor_and_instant(keys: list[tuple[int, int]]) -> None:
+    rows = np.zeros(len(keys), READING)
+    rows["sensor_key"] = [key for key, _ in keys]
+    rows["observed_at"] = np.array([at for _, at in keys], "M8[us]")
+    assert _first_of_each(rows).tolist() == [keys.index(key) for key in keys]
