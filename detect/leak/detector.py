@@ -1,0 +1,289 @@
+"""The online leak detector: samples in, leak reports out, strictly causal, its state a JSON value.
+
+Samples are checked and gathered into hours; an hour is compared with the hydraulic model (`expected`), freed of what
+the model is known to get wrong (`baseline`), and every few hours the last 24 hours go to the `tracker`. The first week
+of data is the calibration: leaks that exist then are part of what is normal.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, tzinfo
+from typing import Any
+
+import numpy as np
+
+from detect.leak.balance import Layout, Sensors, lay_out
+from detect.leak.baseline import Baseline, window_mean
+from detect.leak.check import DEMAND, FLOW, LEVEL, PRESSURE, Checks
+from detect.leak.expected import Hour, HourModel, Residual
+from detect.leak.network import Network
+from detect.leak.signature import Signatures
+from detect.leak.tracker import Kind, Settled, Tracker, TrackSettings
+
+HOUR_S = 3600
+BURST_M3_PER_H = 10.0
+"""a new leak of this size is called a burst"""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of the detector; the defaults serve every network and year (docs/leak.md gives their origin)."""
+
+    calibration_hours: int = 168
+    every_hours: int = 3
+    window_hours: int = 24
+    least_samples: float = 0.7
+    """part of an hour's usual samples that its mean needs"""
+    demand_variation: float = 0.04
+    """how much the daily demand of one node is assumed to vary before the data say so"""
+    pressure_floor_m: float = 0.001
+    track: TrackSettings = field(default_factory=TrackSettings)
+
+
+@dataclass(frozen=True)
+class Report:
+    """What the detector says about one leak (or sensor) at one moment."""
+
+    at: datetime
+    kind: str
+    """`burst`, `leak`, `repair`, `growth`, or `sensor`"""
+    reason: str
+    number: int
+    began_at: datetime
+    element: str
+    """the most sensible pipe to search at, or the sensor"""
+    flow_m3_per_h: float
+    probability: float
+    """of lying within 300 m of that pipe"""
+    evidence: float
+    """log-likelihood above what chance could do"""
+    candidates: tuple[tuple[str, float], ...] = ()
+    """the likeliest pipes with their probabilities"""
+
+
+class Plan:
+    """What does not change while the detector runs: network, layout, model and signatures. Slow to build, made once."""
+
+    def __init__(
+        self, network: Network, sensors: Sensors, *, progress: Callable[[float], None] = lambda _: None
+    ) -> None:
+        self.network = network
+        self.layout: Layout = lay_out(network, sensors)
+        self.model = HourModel(network, self.layout)
+        self.signatures: Signatures = self.model.signatures(progress)
+        self.distance_m = network.pipe_distance_m
+
+    def close(self) -> None:
+        """End the hydraulic model."""
+        self.model.close()
+
+
+class LeakDetector:
+    """Feed `push` with samples in order of time; times are UTC seconds since 1970, `zone` gives the local hour.
+
+    The columns of a sample are pressures (m), flows (m3/h), levels (m) and metered demands (m3/h), in the order of
+    `Sensors`. NaN is a missing value.
+    """
+
+    def __init__(self, plan: Plan, *, zone: tzinfo = UTC, settings: Settings | None = None) -> None:
+        self.plan, self.zone = plan, zone
+        self.settings = settings or Settings()
+        s = plan.layout.sensors
+        self._groups = np.cumsum([0, len(s.pressure), len(s.flow), len(s.level), len(s.demand)])
+        bounds = [PRESSURE] * len(s.pressure) + [FLOW] * len(s.flow) + [LEVEL] * len(s.level) + [DEMAND] * len(s.demand)
+        self.checks = Checks(bounds)
+        self._hour = -1
+        self._time = -1
+        self._sum = np.zeros(len(bounds))
+        self._count = np.zeros(len(bounds))
+        self._usual = 0.0
+        self._last_level = np.full(len(s.level), np.nan)
+        self._hour_start_level = self._last_level.copy()
+        self._calibration: list[Hour] = []
+        self._shift = 0
+        self._baseline: Baseline | None = None
+        self._tracker: Tracker | None = None
+        self._values: list[np.ndarray] = []
+        self._levels: list[np.ndarray] = []
+
+    def push(self, times_s: np.ndarray, samples: np.ndarray) -> list[Report]:
+        """Take in samples `(n, n_sensors)` at `times_s` `(n,)`; returns what can be said now that could not before."""
+        reports: list[Report] = []
+        for time_s, sample in zip(times_s.tolist(), samples, strict=True):
+            if time_s <= self._time:
+                continue
+            self._time = time_s
+            hour = time_s // HOUR_S
+            if hour != self._hour:
+                if self._hour >= 0:
+                    reports += self._close()
+                self._hour = hour
+                self._hour_start_level = self._last_level.copy()
+            good = self.checks.look(sample)
+            self._sum[good] += sample[good]
+            self._count[good] += 1
+            level = slice(self._groups[2], self._groups[3])
+            known = good[level]
+            self._last_level[known] = sample[level][known]
+        return reports
+
+    def finish(self) -> list[Report]:
+        """Close the hour under way: no later sample comes."""
+        return self._close() if self._hour >= 0 else []
+
+    def _close(self) -> list[Report]:
+        self._usual = max(0.99 * self._usual, float(self._count.max()))
+        enough = self._count >= np.maximum(self.settings.least_samples * self._usual, 1)
+        mean = np.where(enough, self._sum / np.maximum(self._count, 1), np.nan)
+        self._sum[:] = 0.0
+        self._count[:] = 0.0
+        g = self._groups
+        local = datetime.fromtimestamp(self._hour * HOUR_S, self.zone)
+        offset = local.utcoffset()
+        hour = Hour(
+            index=self._hour,
+            local_hour=self._hour + (round(offset.total_seconds()) // HOUR_S if offset else 0),
+            pressure=mean[g[0] : g[1]],
+            flow=mean[g[1] : g[2]],
+            level=mean[g[2] : g[3]],
+            level_change=self._last_level - self._hour_start_level,
+            demand=mean[g[3] : g[4]],
+        )
+        if self._tracker is None:
+            self._calibration.append(hour)
+            if len(self._calibration) >= self.settings.calibration_hours:
+                self._calibrate()
+            return []
+        self._take(self.plan.model.residual(hour, self._shift), hour)
+        if (hour.index + 1) % self.settings.every_hours:
+            return []
+        return self._step(hour.index + 1)
+
+    def _calibrate(self) -> None:
+        model, hours = self.plan.model, self._calibration
+        self._shift = model.phase(hours)
+        residuals = [model.residual(h, self._shift) for h in hours]
+        prior = self._prior()
+        of_day = np.array([h.local_hour % 24 for h in hours])
+        self._baseline, offset = Baseline.fit(residuals, of_day, prior)
+        self._tracker = self._new_tracker(offset)
+        for residual, hour in zip(residuals, hours, strict=True):
+            self._take(residual, hour)
+        self._calibration = []
+
+    def _new_tracker(self, offset: np.ndarray) -> Tracker:
+        assert self._baseline is not None
+        return Tracker(
+            self.plan.signatures,
+            self.plan.distance_m,
+            offset=offset,
+            scatter=self._baseline.covariance,
+            n_pressure=self.plan.model.n_pressure,
+            n_loss=2 * self.plan.model.n_zones,
+            settings=self.settings.track,
+        )
+
+    def _prior(self) -> np.ndarray:
+        """Scatter of daily means that is assumed before it is measured."""
+        model, set_ = self.plan.model, self.settings
+        n = model.n_pressure + model.n_split
+        prior = np.zeros((model.n_channels, model.n_channels))
+        prior[:n, :n] = model.demand_noise(self.plan.signatures, relative=set_.demand_variation)
+        floor = np.full(model.n_channels, set_.pressure_floor_m**2)
+        mean = float(model.mean_flow.sum())
+        floor[model.n_pressure : n] = (0.0004 * mean) ** 2
+        for z, flow in enumerate(model.mean_flow):
+            floor[n + 2 * z] = (0.008 * flow + 0.2) ** 2
+            floor[n + 2 * z + 1] = (0.004 * flow + 0.2) ** 2
+        return prior + np.diag(floor)
+
+    def _take(self, residual: Residual, hour: Hour) -> None:
+        assert self._baseline is not None
+        self._values.append(self._baseline.correct(residual, hour.local_hour))
+        self._levels.append(residual.level)
+        keep = self.settings.window_hours
+        del self._values[:-keep], self._levels[:-keep]
+
+    def _step(self, hour: int) -> list[Report]:
+        assert self._tracker is not None
+        if len(self._values) < self.settings.window_hours:
+            return []
+        window = window_mean(np.stack(self._values))
+        weights = self.plan.signatures.weights(np.stack(self._levels))
+        return [self._report(s) for s in self._tracker.step(hour, window, weights)]
+
+    def _report(self, s: Settled) -> Report:
+        network = self.plan.network
+        pipes = [network.links[i] for i in network.pipes]
+        if s.kind is Kind.SENSOR:
+            element, kind, reason = self.plan.layout.sensors.pressure[s.channel], "sensor", "one-sensor-alone"
+        elif s.kind is Kind.LEAK:
+            element = pipes[s.pipe]
+            kind = "burst" if s.flow_m3_per_h >= BURST_M3_PER_H else "leak"
+            reason = "pressure-and-balance"
+        else:
+            element = pipes[s.pipe]
+            ended = s.ended or s.kind is Kind.UNKNOWN_END
+            kind, reason = ("repair", "loss-ended") if ended else ("growth", "known-leak-changed")
+        candidates: tuple[tuple[str, float], ...] = ()
+        if s.posterior is not None and s.kind is Kind.LEAK:
+            order = np.argsort(-s.posterior, kind="stable")[:20]
+            candidates = tuple((pipes[i], round(float(s.posterior[i]), 4)) for i in order if s.posterior[i] > 1e-3)
+        return Report(
+            at=datetime.fromtimestamp(s.hour * HOUR_S, UTC),
+            kind=kind,
+            reason=reason,
+            number=s.number,
+            began_at=datetime.fromtimestamp(s.began_hour * HOUR_S, UTC),
+            element=element,
+            flow_m3_per_h=s.flow_m3_per_h,
+            probability=s.probability,
+            evidence=s.gain,
+            candidates=candidates,
+        )
+
+    def state(self) -> dict[str, Any]:
+        """Everything that changes, as JSON."""
+        return {
+            "checks": self.checks.state(),
+            "usual": self._usual,
+            "hour": self._hour,
+            "time": self._time,
+            "sum": self._sum.tolist(),
+            "count": self._count.tolist(),
+            "last_level": self._last_level.tolist(),
+            "hour_start_level": self._hour_start_level.tolist(),
+            "calibration": [
+                {k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in vars(h).items()}
+                for h in self._calibration
+            ],
+            "shift": self._shift,
+            "baseline": self._baseline.state() if self._baseline else None,
+            "tracker": self._tracker.state() if self._tracker else None,
+            "values": [v.tolist() for v in self._values],
+            "levels": [v.tolist() for v in self._levels],
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """The inverse of `state`, on a detector with the same plan and settings."""
+        self.checks.restore(state["checks"])
+        self._hour, self._time, self._shift = state["hour"], state["time"], state["shift"]
+        self._usual = state["usual"]
+        self._sum, self._count = np.array(state["sum"]), np.array(state["count"])
+        self._last_level = np.array(state["last_level"], dtype=float)
+        self._hour_start_level = np.array(state["hour_start_level"], dtype=float)
+        self._calibration = [
+            Hour(
+                h["index"],
+                h["local_hour"],
+                *(np.array(h[k], dtype=float) for k in ("pressure", "flow", "level", "level_change", "demand")),
+            )
+            for h in state["calibration"]
+        ]
+        self._values = [np.array(v, dtype=float) for v in state["values"]]
+        self._levels = [np.array(v) for v in state["levels"]]
+        self._baseline = Baseline.restore(state["baseline"]) if state["baseline"] else None
+        self._tracker = None
+        if state["tracker"] is not None:
+            self._tracker = self._new_tracker(np.array(state["tracker"]["offset"]))
+            self._tracker.restore(state["tracker"])

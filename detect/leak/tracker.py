@@ -1,0 +1,390 @@
+"""Keeps the account of leaks: which are known and how large, what changed lately, and what explains the change best.
+
+The measured quantities of a day are `y = b + sum_k q_k s_k + noise`: an offset b that drifts slowly, and the known
+leaks. A Kalman filter follows b and q on quiet days. Each step the last 24 hours are compared with what the filter,
+which is always at least 24 hours older, expects. When the difference is better explained by a new leak, by the end or
+growth of a known one, or by one faulty sensor, that becomes a pending event: the filter stands still, the event is
+fitted again at every step, jointly with the others that are pending, and settled when the window lies wholly after its
+beginning and its place is certain enough. What the model gets wrong about a settled leak goes into b, so that later
+leaks are seen as differences. (Placing by differences: Steffelbauer et al. 2022, J. Water Resour. Plann. Manage.
+148(3) 04021106, looking back; here nothing later than the present is used.)
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+
+from detect.leak.place import Gaussian, Placement, choose, place
+from detect.leak.signature import Signatures
+
+
+@dataclass(frozen=True)
+class TrackSettings:
+    """Thresholds of the tracker; the defaults serve every network and year (docs/leak.md gives their origin)."""
+
+    threshold: float = 16.0
+    """how much likelier (log) an explanation must be than chance"""
+    model_error: float = 0.07
+    """relative error of a leak's signature"""
+    settled_error: float = 0.02
+    """relative wandering of a settled leak's signature"""
+    confirm_hours: int = 30
+    quiet_hours: int = 27
+    """after the beginning of one event no other is opened: the window still mixes before and after"""
+    deadline_hours: int = 240
+    """a place still uncertain then is reported with its uncertainty"""
+    probability: float = 0.6
+    """of lying within 300 m, to report earlier"""
+    smallest_m3_per_h: float = 0.4
+    offset_drift: float = 0.003
+    """variance that the offset of pressures gains a day, relative to the daily scatter"""
+    loss_drift: float = 0.1
+    """the same for a zone's loss"""
+    growth_m3_per_h: float = 0.05
+    growth_relative: float = 0.01
+    weekday_gain: float = 0.0
+    scatter_gain: float = 0.0
+
+
+class Kind(StrEnum):
+    """What a change is taken for."""
+
+    LEAK = "leak"
+    CHANGE = "change"
+    """a known leak grew, shrank or ended"""
+    UNKNOWN_END = "unknown-end"
+    """something that had been part of the offset ended, such as a leak older than the records"""
+    SENSOR = "sensor"
+
+
+@dataclass
+class Leak:
+    """A settled leak."""
+
+    number: int
+    pipe: int
+    flow_m3_per_h: float
+    variance: float
+    peak_m3_per_h: float
+    began_hour: int
+
+
+@dataclass
+class Pending:
+    """An event that is being fitted."""
+
+    kind: Kind
+    began_hour: int
+    gain: float
+    leak: int = -1
+    """number of the leak that changes"""
+    channel: int = -1
+    pipe: int = -1
+    flow_m3_per_h: float = 0.0
+    probability: float = 0.0
+    effect: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    """explained change `(n_channels,)`"""
+    posterior: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What the tracker says when an event is settled."""
+
+    kind: Kind
+    hour: int
+    began_hour: int
+    number: int
+    pipe: int
+    flow_m3_per_h: float
+    probability: float
+    gain: float
+    channel: int
+    posterior: np.ndarray | None
+    ended: bool
+
+
+class Tracker:
+    """See the module. Times are whole hours; `step` is called every few hours with the window that ends then."""
+
+    def __init__(
+        self,
+        signatures: Signatures,
+        distance_m: np.ndarray,
+        *,
+        offset: np.ndarray,
+        scatter: np.ndarray,
+        n_pressure: int,
+        n_loss: int,
+        settings: TrackSettings,
+    ) -> None:
+        self.signatures, self.distance_m, self.settings = signatures, distance_m, settings
+        self.n_pressure = n_pressure
+        self.offset, self.scatter = offset.copy(), scatter
+        self.doubt = scatter / 7
+        drift = np.full(len(offset), settings.offset_drift)
+        drift[len(offset) - n_loss :] = settings.loss_drift
+        self._drift = np.sqrt(np.outer(drift, drift))
+        self.leaks: list[Leak] = []
+        self.pending: list[Pending] = []
+        self.count = 0
+        self._held: tuple[np.ndarray, np.ndarray] | None = None
+
+    def step(self, hour: int, window: np.ndarray, weights: np.ndarray) -> list[Settled]:
+        """Take in the 24 h means `(n_channels,)` that end at `hour`; `weights` are of `Signatures.weights`."""
+        set_ = self.settings
+        mixed = self.signatures.at_levels(weights)
+        rows = np.flatnonzero(np.isfinite(window))
+        change, covariance = self._expected(window, mixed)
+        self._refit(change, covariance, mixed, rows)
+        newest = max((p.began_hour for p in self.pending), default=-(10**9))
+        if hour - newest >= set_.quiet_hours:
+            found = self._explain(change, covariance, mixed, rows, hour)
+            if found is not None:
+                self.pending.append(found)
+                self._refit(change, covariance, mixed, rows)
+        done = self._settle(hour, window, mixed)
+        if hour % 24 == 0:
+            self._day(window, weights)
+        return done
+
+    # --- the expectation -------------------------------------------------------------------------------------------
+
+    def _signature(self, mixed: np.ndarray, leak: Leak) -> np.ndarray:
+        one = mixed[:, :, leak.pipe : leak.pipe + 1]
+        value: np.ndarray = self.signatures.at_size(one, np.array([leak.flow_m3_per_h]))[:, 0]
+        return value
+
+    def _expected(self, window: np.ndarray, mixed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        change = window - self.offset
+        covariance = self.doubt + self.scatter
+        for leak in self.leaks:
+            s = self._signature(mixed, leak)
+            change = change - leak.flow_m3_per_h * s
+            covariance = covariance + leak.variance * np.outer(s, s)
+            covariance[np.diag_indices_from(covariance)] += (self.settings.settled_error * leak.flow_m3_per_h * s) ** 2
+        return np.asarray(change), np.asarray(covariance)
+
+    def _doubted(self, covariance: np.ndarray, pending: list[Pending]) -> np.ndarray:
+        """Covariance with what is uncertain about the effects of pending events."""
+        value = covariance.copy()
+        for p in pending:
+            if p.kind is Kind.SENSOR:
+                value[p.channel, p.channel] += 1.0
+            else:
+                value[np.diag_indices_from(value)] += (self.settings.model_error * p.effect) ** 2
+        return value
+
+    # --- fitting ---------------------------------------------------------------------------------------------------
+
+    def _refit(self, change: np.ndarray, covariance: np.ndarray, mixed: np.ndarray, rows: np.ndarray) -> None:
+        for _ in range(2 if len(self.pending) > 1 else 1):
+            for p in self.pending:
+                others = [o for o in self.pending if o is not p]
+                left = change - sum((o.effect for o in others), np.zeros(len(change)))
+                self._fit(p, left, self._doubted(covariance, others), mixed, rows)
+
+    def _fit(self, p: Pending, left: np.ndarray, covariance: np.ndarray, mixed: np.ndarray, rows: np.ndarray) -> None:
+        if p.kind is Kind.SENSOR:
+            p.effect = np.zeros(len(left))
+            return
+        inflated = self._inflated(covariance, left, rows)
+        if p.kind is Kind.CHANGE:
+            leak = next(k for k in self.leaks if k.number == p.leak)
+            s = self._signature(mixed, leak)
+            weighted = Gaussian(inflated).solve(s[rows])
+            p.flow_m3_per_h = max(float(weighted @ left[rows] / max(weighted @ s[rows], 1e-12)), -leak.flow_m3_per_h)
+            p.effect = p.flow_m3_per_h * s
+            return
+        sign = 1.0 if p.kind is Kind.LEAK else -1.0
+        fit = place(sign * left[rows], inflated, mixed, self.signatures, rows=rows)
+        self._take(p, fit, sign, mixed)
+
+    def _take(self, p: Pending, fit: Placement, sign: float, mixed: np.ndarray) -> None:
+        p.posterior = fit.probability
+        p.pipe, p.probability = choose(p.posterior, self.distance_m)
+        p.flow_m3_per_h = sign * float(fit.flow_m3_per_h[p.pipe])
+        best = fit.best
+        flow = fit.flow_m3_per_h[best]
+        one = mixed[:, :, best : best + 1]
+        p.effect = sign * flow * self.signatures.at_size(one, np.array([flow]))[:, 0]
+
+    def _inflated(self, covariance: np.ndarray, change: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        value = covariance[np.ix_(rows, rows)].copy()
+        value[np.diag_indices_from(value)] += (self.settings.model_error * change[rows]) ** 2
+        return np.asarray(value)
+
+    # --- choosing an explanation -----------------------------------------------------------------------------------
+
+    def _explain(
+        self, change: np.ndarray, covariance: np.ndarray, mixed: np.ndarray, rows: np.ndarray, hour: int
+    ) -> Pending | None:
+        """The best explanation of what the pending events leave over, when it is much likelier than chance."""
+        need = self.settings.threshold
+        left = change - sum((p.effect for p in self.pending), np.zeros(len(change)))
+        doubted = self._doubted(covariance, self.pending)
+        chance = Gaussian(doubted[np.ix_(rows, rows)])
+        weighted = chance.solve(left[rows])
+        if 0.5 * float(left[rows] @ weighted) < need:
+            return None
+        base = chance.log_density(left[rows])
+        inflated = self._inflated(doubted, left, rows)
+        gauss = Gaussian(inflated)
+        best: Pending | None = None
+
+        def offer(p: Pending, log_density: float, penalty: float) -> None:
+            nonlocal best
+            p.gain = log_density - base - penalty
+            if p.gain > 0 and (best is None or p.gain > best.gain):
+                best = p
+
+        fit = place(left[rows], inflated, mixed, self.signatures, rows=rows)
+        offer(Pending(Kind.LEAK, hour, 0.0), float(fit.log_density.max()), need)
+        fit = place(-left[rows], inflated, mixed, self.signatures, rows=rows)
+        offer(Pending(Kind.UNKNOWN_END, hour, 0.0), float(fit.log_density.max()), need + 3.0)
+        changing = {p.leak for p in self.pending}
+        for leak in self.leaks:
+            if leak.number in changing:
+                continue
+            s = self._signature(mixed, leak)[rows]
+            w = gauss.solve(s)
+            size = max(float(w @ left[rows] / max(w @ s, 1e-12)), -1.1 * leak.flow_m3_per_h)
+            offer(
+                Pending(Kind.CHANGE, hour, 0.0, leak=leak.number), gauss.log_density(left[rows] - size * s), need - 5.0
+            )
+        inverse = chance.solve(np.eye(len(rows)))
+        alone = 0.5 * weighted**2 / np.diag(inverse)
+        alone[rows >= self.n_pressure] = 0.0
+        worst = int(alone.argmax())
+        offer(Pending(Kind.SENSOR, hour, 0.0, channel=int(rows[worst])), base + float(alone[worst]), need + 4.0)
+        if best is not None:
+            best.effect = np.zeros(len(change))
+        return best
+
+    # --- settling --------------------------------------------------------------------------------------------------
+
+    def _settle(self, hour: int, window: np.ndarray, mixed: np.ndarray) -> list[Settled]:
+        set_ = self.settings
+        done: list[Settled] = []
+        for p in list(self.pending):
+            age = hour - p.began_hour
+            if p.kind is Kind.LEAK and age >= set_.quiet_hours and p.flow_m3_per_h < set_.smallest_m3_per_h:
+                self.pending.remove(p)
+                continue
+            unsure = p.kind is Kind.LEAK and p.probability < set_.probability and age < set_.deadline_hours
+            if age < set_.confirm_hours or unsure:
+                continue
+            self.pending.remove(p)
+            done.append(self._apply(p, hour))
+        if done:
+            self._update(window, mixed)
+            self._held = None
+        return done
+
+    def _apply(self, p: Pending, hour: int) -> Settled:
+        number, ended = p.leak, False
+        self._widen(self.settings.model_error * p.effect)
+        if p.kind is Kind.LEAK:
+            self.count += 1
+            number = self.count
+            q = p.flow_m3_per_h
+            self.leaks.append(Leak(number, p.pipe, q, (0.1 * q) ** 2 + 0.05, q, p.began_hour))
+        elif p.kind is Kind.CHANGE:
+            leak = next(k for k in self.leaks if k.number == p.leak)
+            leak.flow_m3_per_h += p.flow_m3_per_h
+            leak.peak_m3_per_h = max(leak.peak_m3_per_h, leak.flow_m3_per_h)
+            ended = leak.flow_m3_per_h < max(0.3 * leak.peak_m3_per_h, 0.3)
+            p.pipe = leak.pipe
+            if ended:
+                self.leaks.remove(leak)
+        elif p.kind is Kind.UNKNOWN_END:
+            self.offset = self.offset + p.effect
+            self._widen(0.2 * p.effect)
+        else:
+            self.doubt[p.channel, :] = self.doubt[:, p.channel] = 0.0
+            self.doubt[p.channel, p.channel] = 1.0
+        return Settled(
+            p.kind,
+            hour,
+            p.began_hour,
+            number,
+            p.pipe,
+            p.flow_m3_per_h,
+            p.probability,
+            p.gain,
+            p.channel,
+            p.posterior,
+            ended,
+        )
+
+    def _widen(self, deviation: np.ndarray) -> None:
+        self.doubt = self.doubt + np.diag(deviation**2)
+
+    def _day(self, window: np.ndarray, weights: np.ndarray) -> None:
+        """Once a day: the filter takes in the day before the last, if no event is pending."""
+        held, self._held = self._held, None
+        if not self.pending:
+            if held is not None:
+                self._update(held[0], self.signatures.at_levels(held[1]))
+            self._held = (window, weights)
+        self.doubt = self.doubt + self._drift * self.scatter
+        for leak in self.leaks:
+            leak.variance += (
+                self.settings.growth_m3_per_h**2 + (self.settings.growth_relative * leak.flow_m3_per_h) ** 2
+            )
+
+    def _update(self, window: np.ndarray, mixed: np.ndarray) -> np.ndarray:
+        """Kalman update of the offset and of every known leak's flow; returns the surprise `(n_channels,)`."""
+        rows = np.flatnonzero(np.isfinite(window))
+        n, k = len(self.offset), len(self.leaks)
+        observe = np.zeros((len(rows), n + k))
+        observe[np.arange(len(rows)), rows] = 1.0
+        prior = np.zeros((n + k, n + k))
+        prior[:n, :n] = self.doubt
+        surprise = window - self.offset
+        for i, leak in enumerate(self.leaks):
+            s = self._signature(mixed, leak)
+            observe[:, n + i] = s[rows]
+            prior[n + i, n + i] = leak.variance
+            surprise = surprise - leak.flow_m3_per_h * s
+        total = observe @ prior @ observe.T + self.scatter[np.ix_(rows, rows)]
+        gain = np.linalg.solve(total, observe @ prior).T
+        move = gain @ surprise[rows]
+        posterior = prior - gain @ observe @ prior
+        self.offset = self.offset + move[:n]
+        self.doubt = (posterior[:n, :n] + posterior[:n, :n].T) / 2
+        for i, leak in enumerate(self.leaks):
+            leak.flow_m3_per_h = max(leak.flow_m3_per_h + float(move[n + i]), 0.05)
+            leak.variance = float(posterior[n + i, n + i])
+            leak.peak_m3_per_h = max(leak.peak_m3_per_h, leak.flow_m3_per_h)
+        return np.asarray(surprise)
+
+    # --- state -----------------------------------------------------------------------------------------------------
+
+    def state(self) -> dict[str, Any]:
+        """Everything that changes, as JSON."""
+        return {
+            "offset": self.offset.tolist(),
+            "doubt": self.doubt.tolist(),
+            "count": self.count,
+            "leaks": [vars(leak).copy() for leak in self.leaks],
+            "pending": [
+                {k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in vars(p).items()} for p in self.pending
+            ],
+            "held": None if self._held is None else [v.tolist() for v in self._held],
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """The inverse of `state`."""
+        self.offset, self.doubt = np.array(state["offset"]), np.array(state["doubt"])
+        self.count = state["count"]
+        self.leaks = [Leak(**leak) for leak in state["leaks"]]
+        self.pending = []
+        for p in state["pending"]:
+            posterior = None if p["posterior"] is None else np.array(p["posterior"])
+            self.pending.append(
+                Pending(**{**p, "kind": Kind(p["kind"]), "effect": np.array(p["effect"]), "posterior": posterior})
+            )
+        self._held = None if state["held"] is None else (np.array(state["held"][0]), np.array(state["held"][1]))
