@@ -19,6 +19,8 @@ from simulators.scenario import OpenHole, load_scenario
 
 MONDAY = datetime(2026, 11, 15, 16, tzinfo=UTC)
 """00:00 in Changchun."""
+FRIDAY = MONDAY + timedelta(days=4)
+DAYS = 3
 STEP = timedelta(minutes=5)
 PER_DAY = 288
 SEED = 20261123
@@ -37,9 +39,9 @@ def evening(changchun: CityPack) -> Iterator[Hydraulics]:
 
 
 @pytest.mark.parametrize("folder", PACKS, ids=lambda folder: folder.name)
-def test_a_week_is_physically_sound(folder: Path) -> None:
+def test_a_long_weekend_is_physically_sound(folder: Path) -> None:
     pack = load(folder)
-    times = [MONDAY + k * STEP for k in range(7 * PER_DAY)]
+    times = [FRIDAY + k * STEP for k in range(DAYS * PER_DAY)]
     ids, values = simulate(pack, times, seed=SEED)
     column = {sensor_id: values[:, k] for k, sensor_id in enumerate(ids)}
     for sensor in pack.sensors:
@@ -49,15 +51,15 @@ def test_a_week_is_physically_sound(folder: Path) -> None:
     for zone in (zone for zone in pack.zones if zone.kind.value == "dma"):
         inflow = np.sum([column[name] for name in zone.inflow], axis=0)
         inflow = inflow - np.sum([column[name] for name in zone.outflow], axis=0)
-        days = inflow.reshape(7, PER_DAY)
-        night = days[:, 24:48].reshape(7, 2, 12).mean(axis=2).min(axis=1)
+        days = inflow.reshape(DAYS, PER_DAY)
+        night = days[:, 24:48].reshape(DAYS, 2, 12).mean(axis=2).min(axis=1)
         share = night / days.mean(axis=1)
         assert share.min() > 0.25 and share.max() < 0.40, zone.zone_id
         assert inflow.min() > 0.0
     if "CC-TL-01" in column:
         level = column["CC-TL-01"]
         assert 2.0 < level.min() < 2.6 and 4.4 < level.max() < 4.8
-        assert sum(np.diff((column["CC-F-05"] > 0.001).astype(int)) == 1) >= 5
+        assert sum(np.diff((column["CC-F-05"] > 0.001).astype(int)) == 1) >= DAYS - 1
 
 
 def test_no_junction_falls_below_twenty_metres_at_the_peak(changchun: CityPack) -> None:
@@ -125,7 +127,7 @@ def test_unknown_pipes_and_missing_models_are_named(evening: Hydraulics) -> None
 
 def test_live_goes_on_where_history_ends(changchun: CityPack) -> None:
     end = MONDAY + timedelta(days=3, hours=5)
-    times = [end - timedelta(days=3) + k * STEP for k in range(3 * PER_DAY + 1)]
+    times = [end - timedelta(days=1) + k * STEP for k in range(PER_DAY + 1)]
     ids, values = simulate(changchun, times, seed=SEED)
     live = Hydraulics(changchun, seed=SEED, start=end)
     for sensor_id, then in zip(ids, values[-1], strict=True):
