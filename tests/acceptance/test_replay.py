@@ -1,0 +1,75 @@
+"""A recorded week through the real broker and the real ingest stage: as many rows as readings, however often."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from deploy.local.broker import LocalBroker
+from lifeline.city_verbs import load_command
+from lifeline.clock import SystemClock
+from lifeline.store.pool import Store
+from simulators.recorded.layouts import Layout
+from simulators.replay_verb import make_pack_command, replay_command
+
+DATA = Path(__file__).parents[3] / "shared" / "data" / "ltown"
+CELLS_A_ROW = 33 + 3 + 1 + 82
+"""Pressures, flows, level and demands of L-Town."""
+DAY = 24 * 12 * CELLS_A_ROW
+
+
+@contextmanager
+def _ingesting(database_url: str, mqtt_url: str) -> Iterator[None]:
+    """The ingest stage as the process that it is; it must live until it is told to end, and then end well."""
+    addresses = {"LIFELINE_DATABASE_URL": database_url, "LIFELINE_MQTT_URL": mqtt_url}
+    command = [sys.executable, "-m", "lifeline", "ingest"]
+    with subprocess.Popen(command, env=os.environ | addresses) as process:
+        try:
+            yield
+            assert process.poll() is None, "ingest ended by itself"
+        finally:
+            process.send_signal(signal.SIGTERM)
+            code = process.wait(timeout=30)
+    assert code == 0
+
+
+def _count(store: Store, what: str) -> int:
+    with store.transaction() as connection:
+        return int(connection.execute(f"SELECT {what}".encode()).fetchall()[0][0])
+
+
+def test_a_week_of_ltown_has_as_many_rows_as_were_published(
+    broker: LocalBroker, store: Store, database_url: str, tmp_path: Path
+) -> None:
+    if not DATA.exists():
+        pytest.skip(f"the recorded year {DATA} is not on this machine")
+    out = Console(record=True, width=200, soft_wrap=True)
+    clock, stop = SystemClock(), threading.Event()
+    source, pack = DATA / "2018", tmp_path / "pack"
+    assert make_pack_command(source, Layout.BATTLEDIM, pack, out=out, network=DATA / "L-TOWN.inp") == 0
+    assert load_command(pack, store, out, now=clock.now()) == 0
+    replayed = partial(
+        replay_command, source, Layout.BATTLEDIM, mqtt_url=broker.url, out=out, clock=clock, stop=stop, pack=pack
+    )
+    with _ingesting(database_url, broker.url):
+        assert replayed(begin="2018-02-01", end="2018-02-08") == 0, out.export_text()
+        assert replayed(begin="2018-02-03", end="2018-02-04") == 0, out.export_text()
+    published, again = 7 * DAY, DAY
+    said = out.export_text()
+    assert f"{published} readings sent" in said
+    assert f"{again} readings sent" in said
+    assert _count(store, "count(*) FROM reading") == published
+    assert _count(store, "count(*) FROM reading WHERE quality = 0") == published
+    assert _count(store, "count(*) FROM reject") == _count(store, "count(*) FROM conflict") == 0
+    assert _count(store, "count(DISTINCT sensor_key) FROM reading") == CELLS_A_ROW
+    assert _count(store, "sum(received) FROM device") == published + again
+    assert _count(store, "sum(duplicate) FROM device") == again
+    assert _count(store, "min(value) FROM reading JOIN sensor USING (sensor_key) WHERE quantity = 'pressure'") > 100_000
