@@ -54,22 +54,38 @@ def options(quantity: Quantity, title: str, curves: Sequence[Curve], marks: Sequ
             "symbol": "none",
             "silent": True,
             "lineStyle": {"color": "#c8102e", "type": "solid", "width": 1.2},
-            "label": {"formatter": "{b}", "color": "#1b2227", "fontSize": 11, "position": "insideEndTop"},
-            "data": [{"name": mark.name, "xAxis": local_ms(mark.at)} for mark in marks],
+            "data": [
+                {
+                    "name": mark.name,
+                    "xAxis": local_ms(mark.at),
+                    # moments close together: the first one's word stands left of its line, the last one's right
+                    "label": {
+                        "formatter": "{b}",
+                        "color": "#1b2227",
+                        "fontSize": 11,
+                        "position": "end",
+                        "align": "right" if number == 0 and len(marks) > 1 else "left",
+                    },
+                }
+                for number, mark in enumerate(marks)
+            ],
         }
     return {
         "useUTC": True,
         "animation": False,
         "color": list(_TONES),
         "title": {
+            "left": 0,
+            "top": 0,
+            "padding": 0,
             "text": f"{title}  {shown.unit}",
             "textStyle": {"fontSize": 12, "fontWeight": "normal", "color": "#4a555d"},
         },
-        "grid": {"left": 8, "right": 14, "top": 46 if len(curves) > 1 else 30, "bottom": 4, "containLabel": True},
+        "grid": {"left": 8, "right": 14, "top": 62 if len(curves) > 1 else 42, "bottom": 4, "containLabel": True},
         "legend": {
             "show": len(curves) > 1,
             "type": "scroll",
-            "top": 20,
+            "top": 18,
             "left": 0,
             "itemHeight": 8,
             "itemWidth": 18,

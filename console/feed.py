@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from lifeline.store import views
 from lifeline.store.cities import City
 from lifeline.store.cities import cities as load_cities
 from lifeline.store.cities import zones as load_zones
-from lifeline.store.pool import Store, Topic
+from lifeline.store.pool import Listener, Store, Topic
 from lifeline.store.views import Latest, LiveAlarm
 
 _RATE_WINDOW_S = 60.0
@@ -28,6 +29,7 @@ _RELOAD_S = 60.0
 """sensors may be loaded anew, and late readings may be older than the look-back"""
 _SHARE = 10
 """looking at readings takes at most a tenth of the time, however many sensors there are"""
+_STEP_S = 0.5
 _LEAST_GAP_S = 0.1
 """a storm of notifications is looked at ten times a second at the most"""
 
@@ -56,7 +58,7 @@ class Change:
 
     at: datetime
     alarms: tuple[LiveAlarm, ...] = ()
-    """opened, or of a new version"""
+    """opened, or different in any way"""
     ended: tuple[int, ...] = ()
     """alarms that are no longer live"""
     noticed: tuple[int, ...] = ()
@@ -126,7 +128,7 @@ class Feed:
         self._stop.set()
         self._tell(Change(self._clock.now()))
         for thread in self._threads:
-            thread.join(2 * self._refresh_s + 5)
+            thread.join()
 
     def subscribe(self, tell: Callable[[Change], None]) -> Callable[[], None]:
         """Calls `tell` for each change from now on; calling what is returned ends it. On the event loop only."""
@@ -207,9 +209,16 @@ class Feed:
                     self._answers(False)
                 took_s = (self._clock.now() - began).total_seconds()
                 gap_s = max(_LEAST_GAP_S, _SHARE * took_s)
-                listener.wait(max(self._refresh_s - gap_s, 0.01), self._stop)
+                self._until_woken(listener, max(self._refresh_s - gap_s, 0.01))
         finally:
             listener.close()
+
+    def _until_woken(self, listener: Listener, longest_s: float) -> None:
+        """Waits in short steps, so that the end of the stage is not waited for."""
+        until = time.monotonic() + longest_s
+        while not self._stop.is_set() and (left_s := until - time.monotonic()) > 0:
+            if listener.wait(min(left_s, _STEP_S), self._stop):
+                return
 
     def _answers(self, answering: bool) -> None:
         if answering != self._present.answering:
@@ -225,8 +234,8 @@ class Feed:
             present.finding_id = views.newest_finding(self._store)
         found = views.findings_after(self._store, present.finding_id)
         with self._lock:
-            before = {alarm.alarm_id: alarm.version for alarm in present.alarms}
-            changed = tuple(alarm for alarm in alarms if before.get(alarm.alarm_id) != alarm.version)
+            before = {alarm.alarm_id: alarm for alarm in present.alarms}
+            changed = tuple(alarm for alarm in alarms if before.get(alarm.alarm_id) != alarm)
             ended = tuple(before.keys() - {alarm.alarm_id for alarm in alarms})
             noticed = tuple(key for key, mark in notices.items() if present.notices.get(key) != mark)
             present.alarms, present.notices = alarms, notices

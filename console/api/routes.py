@@ -3,7 +3,7 @@
 import hashlib
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
@@ -69,19 +69,15 @@ def router(store: Store, feed: Feed, clock: Clock) -> APIRouter:
     def alarms(
         request: Request,
         *,
-        state: Annotated[
-            list[AlarmState | Literal["live"]] | None, Query(description="may be repeated; live: all not ended")
-        ] = None,
+        live: Annotated[bool, Query(description="only alarms that have not ended")] = False,
+        state: Annotated[list[AlarmState] | None, Query(description="may be repeated; none: every state")] = None,
         city: City = None,
         kind: Annotated[str | None, Query(max_length=64)] = None,
         before: Before = None,
         limit: Limit = 100,
     ) -> Page[AlarmDocument]:
         """Alarms, newest first."""
-        states = None
-        if state is not None:
-            live = [one for one in AlarmState if one not in ENDED] if "live" in state else []
-            states = [*live, *(one for one in state if isinstance(one, AlarmState))]
+        states = [one for one in state or AlarmState if not (live and one in ENDED)]
         rows = views.alarms(store, states=states, city=city, kind=kind, before=before, limit=limit)
         return Page(
             items=[AlarmDocument.of(row) for row in rows],

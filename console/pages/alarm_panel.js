@@ -10,7 +10,7 @@ export default {
         <span v-html="badge(alarm.level, 40)"></span>
         <div>
           <h2>{{ alarm.title }}</h2>
-          <p>{{ texts["level." + alarm.level] }}{{ texts["level.roman." + alarm.level] }} · {{ alarm.place }} · {{ alarm.number }}</p>
+          <p>{{ texts["level.full." + alarm.level] }} · {{ alarm.place }} · {{ alarm.number }}</p>
           <p><span class="ll-chip" :class="alarm.state">{{ texts["state." + alarm.state] }}</span>
             <span v-if="alarm.cleared" class="ll-chip cleared">{{ texts["queue.cleared"] }}</span></p>
         </div>
@@ -37,11 +37,11 @@ export default {
         </div>
       </section>
       <section><dl class="ll-facts"><template v-for="fact in alarm.facts" :key="fact.label">
-        <dt>{{ fact.label }}</dt><dd>{{ fact.text }} <small v-if="fact.small">{{ fact.small }}</small></dd></template></dl></section>
+        <dt>{{ fact.label }}</dt><dd :class="{ wide: fact.wide }">{{ fact.text }} <small v-if="fact.small">{{ fact.small }}</small></dd></template></dl></section>
       <section v-if="alarm.pictures.length || alarm.candidates.length || alarm.rule">
         <h3>{{ texts["detail.why"] }}</h3>
         <Chart v-for="(picture, i) in alarm.pictures" :key="alarm.id + '/' + i" :options="picture" />
-        <dl class="ll-facts"><template v-if="alarm.rule"><dt>{{ texts["detail.reason"] }}</dt><dd>{{ alarm.rule }}</dd></template></dl>
+        <dl class="ll-facts"><template v-if="alarm.rule"><dt>{{ texts["detail.reason"] }}</dt><dd class="wide">{{ alarm.rule }}</dd></template></dl>
         <template v-if="alarm.candidates.length">
           <h3 style="margin-top: 10px">{{ texts["detail.candidates"] }}</h3>
           <table class="ll-table"><tr v-for="one in alarm.candidates" :key="one.id">

@@ -20,7 +20,7 @@ export default {
             <span v-html="badge(one.level, 30)"></span>
             <span class="ll-row-text">
               <strong>{{ one.title }}</strong>
-              <span>{{ texts["level." + one.level] }}{{ texts["level.roman." + one.level] }} · {{ one.place }}</span>
+              <span>{{ texts["level.full." + one.level] }} · {{ one.place }}</span>
               <span><em :class="'state-' + one.state">{{ texts["state." + one.state] }}</em>
                 <template v-if="one.size"> · {{ one.size }}</template>
                 · {{ say(texts["queue.sure"], { n: one.sure }) }}

@@ -7,7 +7,7 @@ from console.api.documents import PEOPLE_ACTIONS
 from console.curves import Mark, options
 from console.dossier import Dossier
 from console.pages.desk import Desk
-from console.words import SHOWN, moment, percent, value
+from console.words import moment, percent, value
 from lifeline.alarm import AlarmAction, AlarmEvent, AlarmState, allowed_actions
 from lifeline.provision import WORDS
 from lifeline.store.notices import Notice
@@ -121,30 +121,32 @@ def _facts(desk: Desk, dossier: Dossier, timezone: str, now: datetime) -> list[J
     people, special = dossier.people or (0, 0)
     position = f"{alarm.position.lon:.5f}, {alarm.position.lat:.5f}" if alarm.position else ""
     facts = [
-        ("detail.flow", "" if flow is None else size(flow, None), ""),
-        ("detail.depth", "" if depth is None else size(None, depth), ""),
-        ("detail.probability", f"{percent(alarm.probability)}%", ""),
-        ("detail.began", time(alarm.began_at), ""),
-        ("detail.opened", time(alarm.opened_at), ""),
-        ("detail.cleared", time(alarm.cleared_at), ""),
-        ("detail.shelved_until", time(alarm.shelved_until), ""),
-        ("detail.where", position, ""),
+        ("detail.flow", "" if flow is None else size(flow, None), "", False),
+        ("detail.depth", "" if depth is None else size(None, depth), "", False),
+        ("detail.probability", f"{percent(alarm.probability)}%", "", False),
+        ("detail.began", time(alarm.began_at), "", False),
+        ("detail.opened", time(alarm.opened_at), "", False),
+        ("detail.cleared", time(alarm.cleared_at), "", False),
+        ("detail.shelved_until", time(alarm.shelved_until), "", False),
         (
             "detail.people",
             f"{people:,}" if dossier.people else "",
             texts("detail.special_needs", n=f"{special:,}") if special else "",
+            True,
         ),
-        ("detail.sensors", _sensors(desk, finding.get("sensor_ids", [])), ""),
+        ("detail.where", position, "", True),
+        ("detail.sensors", _sensors(desk, finding.get("sensor_ids", [])), "", True),
     ]
-    return [{"label": texts(key), "text": text, "small": small} for key, text, small in facts if text]
+    return [
+        {"label": texts(key), "text": text, "small": small, "wide": wide} for key, text, small, wide in facts if text
+    ]
 
 
 def _sensors(desk: Desk, sensor_ids: list[str]) -> str:
     shown = []
-    for sensor_id in sensor_ids[:4]:
+    for sensor_id in sensor_ids[:3]:
         now = desk.feed.sensor(sensor_id)
-        known = f"{sensor_id} {desk.texts.name(now.sensor.name.zh, now.sensor.name.en)}" if now else sensor_id
-        shown.append(known)
+        shown.append(desk.texts.name(now.sensor.name.zh, now.sensor.name.en) if now else sensor_id)
     if len(sensor_ids) > len(shown):
         shown.append(f"+{len(sensor_ids) - len(shown)}")
     return " · ".join(shown)
@@ -170,8 +172,3 @@ def _event(desk: Desk, event: AlarmEvent, timezone: str, now: datetime) -> Json:
         "what": desk.texts(f"action.{event.action.value}"),
         "note": event.note,
     }
-
-
-def unit(quantity: Quantity) -> str:
-    """The unit that people read `quantity` in."""
-    return SHOWN[quantity].unit

@@ -1,9 +1,13 @@
 // The map: networks as few canvas-drawn lines, every sensor a canvas symbol, alarms as real buttons on top.
 import { leaflet as L } from "nicegui-leaflet";
 import { LEVELS, badge, say } from "lifeline-console";
-import { Symbol, sample } from "lifeline-console/symbols.js";
+import { LETTERS, Symbol, sample } from "lifeline-console/symbols.js";
 
 const LINES = { pipes: { color: "#75808a" }, drains: { color: "#7f95a8", dashArray: "7 5" } };
+const WIDTHS = {
+  pipes: (mm) => (mm >= 500 ? 4 : mm >= 300 ? 3 : mm >= 200 ? 2.2 : mm > 100 ? 1.6 : 1.2),
+  drains: (mm) => (mm >= 1500 ? 3 : mm >= 800 ? 2.2 : 1.5),
+};
 const LAYERS = ["zones", "pipes", "drains", "sensors", "shelters", "crews", "findings"];
 const CITY_ZOOM = 10; // below, cities are single points
 
@@ -14,18 +18,21 @@ export default {
       <p v-if="problem" class="ll-map-note" role="alert">{{ problem }}</p>
       <p v-else-if="busy" class="ll-map-note">{{ texts["map.loading"] }}</p>
       <button type="button" class="ll-map-fit" @click="fit()">{{ texts["map.fit"] }}</button>
-      <fieldset class="ll-legend"><legend>{{ texts["map.legend"] }}</legend>
+      <details class="ll-legend" :open="roomy"><summary>{{ texts["map.legend"] }}</summary>
         <label v-for="name in layers" :key="name"><input type="checkbox" v-model="visible[name]" />
           <span v-html="sample(name)"></span>{{ texts["map." + name] }}</label>
         <hr /><span v-for="state in ['good', 'doubtful', 'silent']" :key="state" class="ll-legend-state">
           <span v-html="sample(state)"></span>{{ texts["map." + state] }}</span>
-      </fieldset>
+        <span class="ll-legend-letters"><span v-for="(letter, name) in letters" :key="name"><b>{{ letter }}</b> {{ texts["quantity." + name] }}</span></span>
+      </details>
     </section>`,
   props: { texts: Object, language: String, cities: Array, city: String, alarms: Array, selected: Number, tiles: String, css: String },
   emits: ["alarm", "sensor", "city"],
   data: () => ({
     layers: LAYERS,
+    letters: LETTERS,
     visible: Object.fromEntries(LAYERS.map((name) => [name, true])),
+    roomy: window.innerWidth >= 1500,
     busy: true,
     problem: "",
   }),
@@ -67,7 +74,7 @@ export default {
     this.own.top = L.canvas({ padding: 0.3, tolerance: 6 });
     for (const name of [...LAYERS, "candidates", "alarms", "cities"]) this.own.groups[name] = L.layerGroup().addTo(map);
     map.on("zoomend", () => this.rezoom());
-    this.observer = new ResizeObserver(() => map.invalidateSize({ pan: false }));
+    this.observer = new ResizeObserver(() => map.invalidateSize({ animate: false }));
     this.observer.observe(this.$refs.map);
     await this.load(true);
   },
@@ -125,7 +132,7 @@ export default {
             continue;
           }
           const line = points(geometry.coordinates);
-          const weight = width(properties.data);
+          const weight = WIDTHS[name](properties.data?.diameter_mm ?? 0);
           if (!classes.has(weight)) classes.set(weight, []);
           classes.get(weight).push(line);
           this.own.pipes.set(`${properties.city}/${properties.id}`, line);
@@ -162,7 +169,7 @@ export default {
     },
     addAsset(name, geometry, properties) {
       const symbol = new Symbol(latlng(geometry.coordinates), { renderer: this.own.top, shape: properties.kind, radius: 6 });
-      symbol.bindTooltip(() => plain(properties.id));
+      symbol.bindTooltip(() => plain(`${this.texts["map.kind." + properties.kind] ?? ""} ${properties.id}`));
       this.own.groups[name].addLayer(symbol);
     },
     drawAlarms() {
@@ -226,7 +233,9 @@ export default {
       const bounds = far ? L.latLngBounds(this.cities.filter((c) => c.code).map((c) => [c.lat, c.lon])) : this.own.bounds;
       if (bounds?.isValid()) map.fitBounds(bounds.pad(far ? 0.25 : 0.02), { animate: false });
     },
-    focus() {
+    async focus() {
+      await new Promise((done) => setTimeout(done, 60)); // a panel beside the map may just have opened
+      this.own.map.invalidateSize({ animate: false });
       const one = this.alarms.find((alarm) => alarm.id === this.selected);
       if (!one || !this.own.loaded) return;
       const bounds = L.latLngBounds([]);
@@ -286,9 +295,4 @@ function latlng([lon, lat]) {
 
 function points(coordinates) {
   return coordinates.map((one) => (Array.isArray(one[0]) ? points(one) : latlng(one)));
-}
-
-function width(data) {
-  const metres = data?.diameter_m ?? data?.height_m ?? 0.1;
-  return metres >= 0.5 ? 4 : metres >= 0.3 ? 3 : metres >= 0.15 ? 2 : 1.3;
 }

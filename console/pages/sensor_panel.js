@@ -11,7 +11,7 @@ export default {
         <button type="button" class="ll-close" :aria-label="texts['detail.close']" @click="$emit('close')">×</button>
       </div>
       <section><dl class="ll-facts"><template v-for="fact in sensor.facts" :key="fact.label">
-        <dt>{{ fact.label }}</dt><dd>{{ fact.text }}</dd></template></dl></section>
+        <dt>{{ fact.label }}</dt><dd class="wide">{{ fact.text }}</dd></template></dl></section>
       <section><h3>{{ texts["sensor.day"] }}</h3><Chart :options="sensor.picture" /></section>
     </aside>`,
   props: { texts: Object, sensor: Object },

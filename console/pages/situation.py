@@ -110,7 +110,6 @@ class Situation:
 
     def _rename(self, name: str) -> None:
         self._actor = str(name).strip()[:64]
-        self._bar.show(actor=self._actor)
 
     def _choose_alarm(self, alarm_id: int | None) -> None:
         self._alarm_id = alarm_id

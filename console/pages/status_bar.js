@@ -25,16 +25,18 @@ export default {
       </dl>
       <div class="ll-link" :class="link" role="status"><i aria-hidden="true"></i>{{ texts["bar." + link] }}</div>
       <div class="ll-person">
-        <label>{{ texts["bar.operator"] }}
-          <input :value="actor" maxlength="64" autocomplete="name" :placeholder="texts['bar.operator_hint']"
-            @change="rename($event.target.value)" /></label>
+        <label><span>{{ texts["bar.operator"] }}</span>
+          <input v-model="name" maxlength="64" autocomplete="name" :aria-label="texts['bar.operator']"
+            :placeholder="texts['bar.operator_hint']" :title="texts['bar.operator_hint']" @change="remember" /></label>
         <a :href="otherLanguage" :hreflang="otherCode" :lang="otherCode">{{ texts["app.other_language"] }}</a>
       </div>
       <time class="ll-clock">{{ clock }}</time>
     </header>`,
   props: { texts: Object, cities: Array, city: String, status: Object, actor: String, otherLanguage: String, otherCode: String },
   emits: ["city", "actor"],
-  data: () => ({ tick: 0, online: true, heardAt: Date.now() }),
+  data() {
+    return { tick: 0, online: true, heardAt: Date.now(), name: this.actor };
+  },
   computed: {
     link() {
       this.tick;
@@ -82,9 +84,10 @@ export default {
     age,
     badge,
     say,
-    rename(name) {
-      document.cookie = `lifeline_actor=${encodeURIComponent(name.trim())}; path=/; max-age=31536000; SameSite=Strict`;
-      this.$emit("actor", name.trim());
+    remember() {
+      const name = this.name.trim();
+      document.cookie = `lifeline_actor=${encodeURIComponent(name)}; path=/; max-age=31536000; SameSite=Strict`;
+      this.$emit("actor", name);
     },
   },
 };

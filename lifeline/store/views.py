@@ -177,15 +177,15 @@ def finding(store: Store, finding_id: int) -> dict[str, Any] | None:
 def alarms(
     store: Store,
     *,
-    states: Sequence[AlarmState] | None,
+    states: Sequence[AlarmState],
     city: str | None,
     kind: str | None,
     before: int | None,
     limit: int,
 ) -> list[Alarm]:
-    """A page of alarms older than number `before`, newest first. Raises StoreError."""
+    """A page of alarms in `states` older than number `before`, newest first. Raises StoreError."""
     values = {
-        "states": None if states is None else [state.value for state in states],
+        "states": [state.value for state in states],
         "city": city,
         "kind": kind,
         "before": _NEWEST if before is None else before,

@@ -4,7 +4,7 @@ import { LEVELS } from "lifeline-console";
 
 const INK = "#20272c";
 const PAPER = "#f7f8f9";
-const LETTERS = { pressure: "P", flow: "F", level: "L", water_depth: "D", rain_intensity: "R", temperature: "T" };
+export const LETTERS = { pressure: "P", flow: "F", level: "L", water_depth: "D", rain_intensity: "R", temperature: "T" };
 
 function outline(ctx, shape, x, y, r) {
   ctx.beginPath();

@@ -50,12 +50,12 @@ WHERE a.state NOT IN ('closed', 'cancelled', 'superseded')
 ORDER BY a.level, a.opened_at DESC, a.alarm_id DESC
 
 -- name: alarms
--- A page of alarms, newest first; empty filters let everything pass.
+-- A page of alarms in some states, newest first; empty filters let everything pass.
 SELECT alarm_id, version, subject, city_code, zone_id, kind, level, state, title_zh, title_en,
        began_at, opened_at, cleared_at, closed_at, shelved_until, probability, provisions, finding_id, lon, lat
 FROM alarm
 WHERE alarm_id < %(before)s
-  AND (%(states)s::text[] IS NULL OR state = ANY(%(states)s::text[]))
+  AND state = ANY(%(states)s)
   AND (%(city)s::text IS NULL OR city_code = %(city)s)
   AND (%(kind)s::text IS NULL OR kind = %(kind)s)
 ORDER BY alarm_id DESC

@@ -1,0 +1,215 @@
+"""The REST API of a running console: what it gives, what it refuses and how it says so, and the event stream."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from lifeline.alarm import AlarmState, Level
+from lifeline.asset import Name
+from lifeline.finding import FindingKind
+from lifeline.store import alarms as alarm_store
+from lifeline.store.pool import Store
+from tests.console_stage import database, found, load_city, measure, raise_alarm, running
+from tests.packs import write_tiny_pack
+
+NOW = datetime.now(UTC)
+
+
+@pytest.fixture(scope="module")
+def store(database_template: tuple[str, str]) -> Iterator[Store]:
+    """One database for the module: what a test changes is its own alarm."""
+    with database(database_template) as url, Store(url, name="test") as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def api(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    tmp_path = tmp_path_factory.mktemp("console")
+    load_city(store, write_tiny_pack(tmp_path / "cc"), now=NOW)
+    measure(store, {"CC-P-01": 310e3, "CC-WD-01": 0.0}, until=NOW, minutes=30)
+    measure(store, {"CC-L-01": 2.5}, until=NOW - timedelta(hours=3), minutes=5)
+    for number in range(5):
+        _flood(store, f"flood:{number}", "220100")
+    with (
+        running(store.url, tmp_path / "console.log") as console,
+        httpx.Client(base_url=console.api, headers={"Accept-Encoding": "gzip"}) as client,
+    ):
+        yield client
+
+
+def _flood(store: Store, subject: str, city_code: str) -> int:
+    finding = found(
+        subject=subject,
+        kind=FindingKind.FLOOD,
+        at=NOW,
+        position=(125.32, 43.88),
+        sensor_ids=("CC-WD-01",),
+        depth_m=0.31,
+        city_code=city_code,
+    )
+    return raise_alarm(store, finding, level=Level.RED, title=Name("积水", "Water"), now=NOW)
+
+
+def _refused(answer: httpx.Response, status: int, kind: str) -> Any:
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    problem = answer.json()
+    assert problem["type"] == f"urn:lifeline:problem:{kind}"
+    assert problem["advice"]
+    return problem
+
+
+def test_alarms_are_listed_acted_upon_once_and_told_apart(api: httpx.Client, store: Store) -> None:
+    pages: list[list[int]] = []
+    url: str | None = "/alarms?live=true&city=220100&limit=2"
+    while url:
+        page = api.get(str(url).removeprefix("/api/v1")).json()
+        pages.append([item["alarm_id"] for item in page["items"]])
+        url = page["next"]
+    assert [number for page in pages for number in page] == [5, 4, 3, 2, 1]
+    assert [len(page) for page in pages] == [2, 2, 1]
+    assert api.get("/alarms", params={"city": "220200"}).json() == {"items": [], "next": None}
+
+    detail = api.get("/alarms/1").json()
+    assert detail["level"] == 1
+    assert detail["finding"]["depth_m"] == 0.31
+    assert [event["action"] for event in detail["events"]] == ["open"]
+    assert "acknowledge" in detail["actions"]
+    assert "escalate" not in detail["actions"]
+
+    seen = {"actor": "王芳", "version": detail["version"], "note": "收到"}
+    done = api.post("/alarms/1/acknowledge", json=seen)
+    assert done.status_code == 200
+    assert done.json()["state"] == "acknowledged"
+    assert alarm_store.alarm(store, 1).state is AlarmState.ACKNOWLEDGED
+    last = alarm_store.events(store, 1)[-1]
+    assert (last.actor, last.note, last.reason) == ("王芳", "收到", "person")
+
+    _refused(api.post("/alarms/1/acknowledge", json=seen), 409, "stale-version")
+    again = seen | {"version": done.json()["version"]}
+    problem = _refused(api.post("/alarms/1/acknowledge", json=again), 409, "not-allowed-now")
+    assert "dispatch" in problem["advice"]
+    _refused(api.post("/alarms/1/escalate", json=again), 409, "not-allowed-now")
+    _refused(api.post("/alarms/1/shelve", json=again), 409, "not-allowed-now")
+    until = (NOW + timedelta(hours=4)).isoformat()
+    assert api.post("/alarms/1/shelve", json=again | {"until": until}).json()["state"] == "shelved"
+    _refused(api.post("/alarms/99/acknowledge", json=seen), 404, "not-found")
+
+
+BAD_INPUT: list[tuple[str, str, Any, str]] = [
+    ("GET", "/alarms?limit=0", None, "query.limit"),
+    ("GET", "/alarms?limit=1001", None, "query.limit"),
+    ("GET", "/alarms?state=happy", None, "query.state.0"),
+    ("GET", "/alarms?city=2201", None, "query.city"),
+    ("GET", "/alarms/0", None, "path.alarm_id"),
+    ("GET", "/alarms/99999999999999999999", None, "path.alarm_id"),
+    ("GET", "/sensors/a%00b", None, "path.sensor_id"),
+    ("GET", "/sensors/CC-P-01/readings?start=2026-01-01T00:00:00", None, "query.start"),
+    ("GET", "/sensors/CC-P-01/readings?start=yesterday", None, "query.start"),
+    ("GET", "/layers/secrets.geojson", None, "path.layer"),
+    ("POST", "/alarms/1/acknowledge", {"actor": " ", "version": 1}, "body.actor"),
+    ("POST", "/alarms/1/acknowledge", {"actor": "x" * 65, "version": 1}, "body.actor"),
+    ("POST", "/alarms/1/acknowledge", {"actor": "x\x00", "version": 1}, "body.actor"),
+    ("POST", "/alarms/1/acknowledge", {"actor": "x", "version": 1, "note": "a\x00b"}, "body.note"),
+    ("POST", "/alarms/1/acknowledge", {"actor": "x"}, "body.version"),
+    ("POST", "/alarms/1/acknowledge", {"actor": "x", "version": "1"}, "body.version"),
+    ("POST", "/alarms/1/acknowledge", {"actor": "x", "version": 1, "sudo": True}, "body.sudo"),
+    ("POST", "/alarms/1/shelve", {"actor": "x", "version": 1, "until": "2030-01-01T00:00:00"}, "body.until"),
+    ("POST", "/alarms/1/explode", {"actor": "x", "version": 1}, "path.action"),
+]
+"""Method, path, body, and where the fault stands."""
+
+
+def test_bad_input_is_refused_with_its_place(api: httpx.Client) -> None:
+    for method, path, body, place in BAD_INPUT:
+        problem = _refused(api.request(method, path, json=body), 422, "wrong-request")
+        assert place in [fault["place"] for fault in problem["faults"]], (path, problem)
+    everything = "start=0001-01-01T00:00:00%2B14:00&end=9999-12-31T23:59:59-14:00"
+    assert api.get(f"/sensors/CC-P-01/series?{everything}").status_code == 200
+    assert api.get(f"/sensors/CC-P-01/readings?{everything}").status_code == 200
+    assert api.get("/sensors/CC-P-01/readings?start=9999-12-31T23:59:59Z").json()["items"] == []
+    _refused(api.get("/sensors/..%2f..%2fetc%2fpasswd"), 404, "not-found")
+
+
+def test_other_sites_and_broken_requests_are_kept_out(api: httpx.Client) -> None:
+    seen = {"actor": "x", "version": 1}
+    assert api.post("/alarms/1/acknowledge", json=seen, headers={"Origin": "http://evil.example"}).status_code == 403
+    assert api.get("/alarms", headers={"Host": "evil.example"}).status_code == 403
+    plain = api.post("/alarms/1/acknowledge", content=json.dumps(seen), headers={"Content-Type": "text/plain"})
+    _refused(plain, 422, "wrong-request")
+    broken = api.post("/alarms/1/acknowledge", content="{", headers={"Content-Type": "application/json"})
+    _refused(broken, 422, "wrong-request")
+    _refused(api.get("/nothing"), 404, "not-found")
+    _refused(api.delete("/alarms"), 405, "method-not-allowed")
+    page = api.get(str(api.base_url).replace("/api/v1/", "/zh"))
+    assert page.status_code == 200
+    assert "default-src 'self'" in page.headers["content-security-policy"]
+    assert api.get(str(api.base_url).replace("/api/v1/", "/static/..%2fapp.py")).status_code == 404
+
+
+def test_sensors_and_readings(api: httpx.Client) -> None:
+    sensors = {one["sensor_id"]: one for one in api.get("/sensors").json()["items"]}
+    assert sensors["CC-P-01"]["state"] == "good"
+    assert sensors["CC-P-01"]["value"] == 310e3
+    assert (sensors["CC-L-01"]["state"], sensors["CC-L-01"]["reason"]) == ("silent", "overdue")
+    assert (sensors["CC-F-01"]["state"], sensors["CC-F-01"]["value"]) == ("silent", None)
+    assert sensors["CC-WD-01"]["level"] == 1
+    silent = api.get("/sensors", params={"state": "silent", "limit": 2}).json()
+    rest = api.get(silent["next"].removeprefix("/api/v1")).json()
+    assert [one["sensor_id"] for one in silent["items"] + rest["items"]] == ["CC-F-01", "CC-L-01", "CC-RG-01"]
+
+    page = api.get("/sensors/CC-P-01/readings", params={"limit": 20}).json()
+    following = api.get(page["next"].removeprefix("/api/v1")).json()
+    times = [one["observed_at"] for one in page["items"] + following["items"]]
+    assert len(set(times)) == 30
+    assert times == sorted(times, reverse=True)
+    assert page["items"][0]["quality"] == "good"
+    steps = api.get("/sensors/CC-P-01/series", params={"points": 24}).json()
+    assert sum(step["readings"] for step in steps) == 30
+    _refused(api.get("/sensors/NOBODY/readings"), 404, "not-found")
+
+
+def test_layers_are_geojson_and_come_once(api: httpx.Client) -> None:
+    for layer in ("pipes", "drains", "zones", "shelters", "crews", "sensors", "findings"):
+        answer = api.get(f"/layers/{layer}.geojson", params={"city": "220100"})
+        collection = answer.json()
+        assert answer.headers["content-type"] == "application/geo+json"
+        assert collection["type"] == "FeatureCollection"
+        assert all(feature["geometry"] for feature in collection["features"]), layer
+        tag = answer.headers["etag"]
+        assert api.get(f"/layers/{layer}.geojson?city=220100", headers={"If-None-Match": tag}).status_code == 304
+    assert api.get("/layers/pipes.geojson", params={"city": "220200"}).json()["features"] == []
+
+
+def test_health_findings_and_the_document(api: httpx.Client) -> None:
+    health = api.get("/health").json()
+    assert health["database"] is True
+    assert health["live_alarms"] >= 5
+    assert (health["sensors"], health["silent_sensors"]) == (5, 3)
+    assert {stage["stage"] for stage in health["stages"]} == {"console"}
+    findings = api.get("/findings", params={"limit": 2, "before": 6}).json()
+    assert [one["finding_id"] for one in findings["items"]] == [5, 4]
+    assert api.get("/findings/5").json()["explanation"] == {}
+    document = api.get("/openapi.json").json()
+    assert "/alarms/{alarm_id}/{action}" in document["paths"]
+
+
+def test_events_follow_the_tables(api: httpx.Client, store: Store) -> None:
+    with api.stream("GET", "/events", timeout=30) as stream:
+        lines = stream.iter_lines()
+        assert next(lines) == ": connected"
+        number = _flood(store, "flood:new", "220100")
+        kinds = {}
+        for line in lines:
+            if line.startswith("event: "):
+                kind = line.removeprefix("event: ")
+            elif line.startswith("data: "):
+                kinds[kind] = json.loads(line.removeprefix("data: "))
+            if {"alarm", "finding"} <= kinds.keys():
+                break
+        assert kinds["alarm"] == {"alarm_id": number, "version": 1, "level": 1, "state": "open"}
+        assert kinds["finding"]["subject"] == "flood:new"
