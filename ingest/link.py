@@ -40,7 +40,7 @@ _ADVICE = {
     0x84: "the broker does not speak MQTT 5: use Mosquitto 2 or newer",
     0x85: "the broker does not accept ingest.client_id: choose another",
     0x86: "correct user and password in LIFELINE_MQTT_URL",
-    0x87: "the broker's access rules must let this user subscribe to lifeline/1/#",
+    0x87: "correct user and password in LIFELINE_MQTT_URL, or let the broker's rules admit this user",
     0x8A: "the broker has banned this client: ask its operator",
     0x8C: "the broker wants another way of authentication",
     _TAKEN_OVER: "another ingest runs under the same ingest.client_id: stop one of them",
@@ -81,8 +81,13 @@ class Link:
 
     def wake(self) -> None:
         """Lets the link look at once at what has changed."""
-        with contextlib.suppress(BlockingIOError):
+        with contextlib.suppress(OSError):
             self._bell.send(b"\0")
+
+    def close(self) -> None:
+        """Gives back what the link holds of the system; call it when `run` has ended."""
+        self._bell.close()
+        self._ear.close()
 
     def run(self, stop: threading.Event) -> None:
         """Serves until `stop`. Raises LinkError where the broker refuses for a reason that trying again won't mend."""
@@ -94,7 +99,8 @@ class Link:
                     backoff_s = FIRST_BACKOFF_S
                     self._serve(stop)
                 except (OSError, FrameError) as error:
-                    _log.warning("connection lost", error=str(error) or type(error).__name__, retry_s=backoff_s)
+                    if self._refusal is None:
+                        _log.warning("connection lost", error=str(error) or type(error).__name__, retry_s=backoff_s)
                 self._disconnected()
                 if self._refusal is not None:
                     raise self._refusal
@@ -227,8 +233,11 @@ class Link:
 
     def _refuse(self, reason: Any, wish: str) -> None:
         """Remembers a refusal that will not mend by itself; any other is only a lost connection."""
-        if reason.value in _ADVICE or wish == "subscribe":
-            advice = _ADVICE.get(reason.value, "look at the broker's log")
+        if wish == "subscribe":
+            advice = "the broker's access rules must let this user subscribe to lifeline/1/#"
+        else:
+            advice = _ADVICE.get(reason.value, "")
+        if advice:
             self._refusal = LinkError(f"the broker does not let us {wish}: {reason}", advice=advice)
         else:
             _log.warning("refused", wish=wish, reason=str(reason))

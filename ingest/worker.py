@@ -69,10 +69,10 @@ class Worker:
         link_stop = threading.Event()
         link = threading.Thread(target=self._run_link, args=(link_stop,), name="ingest-link")
         pulse = threading.Thread(target=self._pulse.run, args=(link_stop,), name="ingest-pulse")
-        self._refresh(stop)
         link.start()
         pulse.start()
         try:
+            self._refresh(stop)
             while not stop.is_set() and self._failure is None:
                 self._turn(stop)
         finally:
@@ -80,6 +80,7 @@ class Worker:
             self._link.wake()
             link.join()
             pulse.join()
+            self._link.close()
         if self._failure is not None:
             raise self._failure
 
