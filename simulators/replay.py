@@ -90,8 +90,7 @@ def replay(
     the recording (or `period`) begins then. Ends early when `stop` is set. Raises LinkError where no receipt comes for
     `receipt_timeout_s`, ReplayError where a file is not of its layout.
     """
-    first, last = recording.span()
-    begin, end = period.begin or first, period.end or last
+    begin, end = _bounds(recording, period)
     shift = timedelta() if start_at is None else start_at - begin
     faults = _Counted(report)
     feed = _Feed(outlet, clock, stop, receipt_timeout_s)
@@ -117,6 +116,13 @@ def replay(
     tally = outlet.tally
     stopped = stop.is_set()
     return ReplayReport(tally.taken, tally.receipted, tally.sends, faults.rows, faults.readings, stopped)
+
+
+def _bounds(recording: Recording, period: Period) -> tuple[datetime, datetime]:
+    if period.begin is not None and period.end is not None:
+        return period.begin, period.end  # reading the whole recording only to find its ends would be slow
+    first, last = recording.span()
+    return period.begin or first, period.end or last
 
 
 def windows(records: Iterable[Record], window: timedelta) -> Iterator[tuple[datetime, list[Record]]]:

@@ -264,7 +264,7 @@ def test_floodnet_times_are_utc_as_the_data_themselves_show() -> None:
     list(FloodNet(source, zone=NEW_YORK).records(faults.append))
     passed_over = [fault for fault in faults if fault.column == "flood_start_time"]
     assert len(passed_over) == 4, "starts in hours that no clock in New York has ever shown"
-    # the record hour of Ida's rain in Brooklyn ended at 01:51 UTC on 2 September 2021
+    # the record hour of Ida's rain in Central Park: 00:51 to 01:51 UTC on 2 September 2021
     ida = Period(_at("2021-09-01T12:00"), _at("2021-09-02T03:00"))
     deep = [r.observed_at for r in FloodNet(source).records(lambda _: None, ida) if r.value > 0.3]
     assert abs(min(deep) - _at("2021-09-02T01:00")) < timedelta(hours=1)
