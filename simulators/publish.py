@@ -28,6 +28,8 @@ SESSION_S = 24 * 3600
 """How long the broker keeps receipts for a fleet that is away."""
 IN_FLIGHT = 200
 """Messages given to the client that the broker has not yet confirmed; more wait in their devices."""
+SESSION_TAKEN_OVER = 0x8E
+"""MQTT 5 reason code: somebody connected with the same client id."""
 BROKER_WAITS_S = (1, 10)
 """Shortest and longest wait before the connection is tried again."""
 
@@ -53,7 +55,7 @@ class Fleet:
         }
         self._city, self._address, self._monotonic = city, broker, monotonic
         self._lock = threading.Lock()
-        self._online = threading.Event()
+        self._online, self._replaced = threading.Event(), threading.Event()
         self._in_flight: set[int] = set()
         self._confirmed: deque[int] = deque()
         self._client = self._make_client(client_id)
@@ -95,6 +97,11 @@ class Fleet:
         self._client.loop_stop()
 
     @property
+    def online(self) -> bool:
+        """Whether the broker is there."""
+        return self._online.is_set()
+
+    @property
     def tally(self) -> Tally:
         """What became of all readings so far."""
         with self._lock:
@@ -114,8 +121,10 @@ class Fleet:
     def pump(self) -> int:
         """Sends what is due, as far as the connection takes it; how many messages went.
 
-        Call it about every second, from one thread.
+        Call it about every second, from one thread. Raises LinkError where another fleet has taken over.
         """
+        if self._replaced.is_set():
+            raise LinkError(f"another simulator speaks for city {self._city} on this broker", advice="stop one of them")
         while self._confirmed:
             self._in_flight.discard(self._confirmed.popleft())
         if not self._online.is_set():
@@ -171,8 +180,11 @@ class Fleet:
             self._say(device, online=True)
         self._online.set()
 
-    def _on_disconnect(self, _client: mqtt.Client, _data: Any, _flags: Any, _code: ReasonCode, _more: Any) -> None:
+    def _on_disconnect(self, client: mqtt.Client, _data: Any, _flags: Any, code: ReasonCode, _more: Any) -> None:
         self._online.clear()
+        if code.value == SESSION_TAKEN_OVER:
+            self._replaced.set()  # `pump` says so; coming back would throw the other one out in turn
+            client.disconnect()
 
     def _on_publish(self, _client: mqtt.Client, _data: Any, mid: int, _code: ReasonCode, _more: Any) -> None:
         self._confirmed.append(mid)

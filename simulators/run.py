@@ -4,7 +4,7 @@ With a `speed` above 1 the world runs faster than the clock; the devices' time s
 """
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -75,14 +75,17 @@ class LivingCities:
             for fleet in self._fleets.values():
                 stack.enter_context(fleet)
             self._report(f"simulating: {self._scenario.about}")
+            link = _LinkWatch(self._fleets.values(), self._report)
+            story_begins = self._clock.now()
             while not stop.is_set():
                 now = self._clock.now()
-                while left and self._start + timedelta(seconds=left[0].after_s) <= now:
+                while left and story_begins + timedelta(seconds=left[0].after_s) <= now:
                     self._world.advance(self._world_time(now))
                     self._report(self._world.happen(left.pop(0), now))
                 self._sample(now)
                 for fleet in self._fleets.values():
                     fleet.pump()
+                link.look()
                 self._clock.wait(PUMP_EVERY_S, stop)
             for fleet in self._fleets.values():
                 fleet.drain(FAREWELL_S / len(self._fleets))
@@ -106,6 +109,21 @@ class LivingCities:
                 messages.setdefault((sensor.city_code, sensor.device_id), []).append(_sample(sensor, *sent))
         for (city, device_id), samples in messages.items():
             self._fleets[city].take(device_id, samples)
+
+
+class _LinkWatch:
+    """Says once when the broker goes, and once when it is back."""
+
+    def __init__(self, fleets: Iterable[Fleet], report: Report) -> None:
+        self._fleets, self._report, self._was_online = list(fleets), report, False
+
+    def look(self) -> None:
+        online = all(fleet.online for fleet in self._fleets)
+        if self._was_online and not online:
+            self._report("the broker is away: devices keep their readings")
+        elif online and not self._was_online:
+            self._report("devices are connected")
+        self._was_online = online
 
 
 def run(

@@ -18,7 +18,7 @@ from simulators.faults import FaultKind
 SCENARIOS = Path(__file__).parent / "scenarios"
 """Folder of those that are shipped."""
 _STRICT = ConfigDict(extra="forbid", frozen=True, strict=True)
-After = Annotated[float, Field(ge=0, description="seconds since the start")]
+After = Annotated[float, Field(ge=0, description="seconds since the story began, by the clock, whatever the speed")]
 
 
 class _Event(BaseModel):

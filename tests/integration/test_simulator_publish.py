@@ -140,6 +140,16 @@ def test_a_killed_broker_loses_nothing_and_a_full_device_says_what_it_lost(
         assert len(receiver.ids) >= tally.receipted
 
 
+def test_a_second_fleet_of_the_same_name_ends_the_first(address: BrokerAddress) -> None:
+    with fleet_of(address) as first:
+        first.wait_online(ENOUGH_S)
+        with fleet_of(address) as second:
+            second.wait_online(ENOUGH_S)
+            with pytest.raises(LinkError, match="another simulator speaks for city 220100"):
+                wait_until(lambda: False, first.pump)
+            assert second.online
+
+
 def test_no_broker_is_said_with_what_to_do() -> None:
     with fleet_of(BrokerAddress("127.0.0.1", 1, False)) as fleet:
         fleet.take(DEVICES[0], [SAMPLE])
@@ -155,8 +165,8 @@ def test_a_living_city_publishes_what_its_burst_does(address: BrokerAddress, rec
         {
             "about": "a burst",
             "events": [
-                {"after_s": 8.0, "what": "burst", "pipe": "CC-P-1084", "diameter_mm": 32.0},
-                {"after_s": 8.0, "what": "fault", "sensor": "CC-WD-02", "kind": "drop-out"},
+                {"after_s": 4.0, "what": "burst", "pipe": "CC-P-1084", "diameter_mm": 32.0},
+                {"after_s": 4.0, "what": "fault", "sensor": "CC-WD-02", "kind": "drop-out"},
             ],
         }
     )
@@ -170,13 +180,14 @@ def test_a_living_city_publishes_what_its_burst_does(address: BrokerAddress, rec
     running = threading.Thread(target=city.run, args=(stop,))
     running.start()
     try:
-        wait_until(lambda: len(lines) >= 3)
+        wait_until(lambda: len(lines) >= 4)
         after_burst = len(inflows())
         wait_until(lambda: len(inflows()) > after_burst + 3)
     finally:
         stop.set()
         running.join(ENOUGH_S)
-    assert lines[0] == "simulating: a burst" and lines[1].startswith("burst opened at pipe CC-P-1084, 4")
+    assert lines[:2] == ["simulating: a burst", "devices are connected"]
+    assert lines[2].startswith("burst opened at pipe CC-P-1084, 4")
     rise_m3_per_h = 3600.0 * (inflows()[-1] - inflows()[0])
     assert 30.0 < rise_m3_per_h < 60.0
     tally = city.tally
