@@ -67,13 +67,15 @@ class Demo:
                 return
             mails = stack.enter_context(MailInbox(self._say))
             hooks = stack.enter_context(WebhookInbox(self._say))
-            port = self._settings.console.port if is_free(self._settings.console.port) else free_port()
+            wanted = self._settings.console.port
+            port = wanted if wanted and is_free(wanted) else free_port()
             console_url = f"http://127.0.0.1:{port}"
             env = {
-                "LIFELINE_CONFIG": str(self._write_settings(mails.url, hooks.url, port)),
+                "LIFELINE_CONFIG": str(self._write_settings(mails.url, hooks.url)),
                 "LIFELINE_DATABASE_URL": servers.database_url,
                 "LIFELINE_MQTT_URL": servers.mqtt_url,
                 "LIFELINE_METRICS_PORT": "0",
+                "LIFELINE_CONSOLE__PORT": str(port),
             }
             commands = [
                 *stage_commands(env, logs=logs),
@@ -132,13 +134,10 @@ class Demo:
                 )
                 file.unlink()
 
-    def _write_settings(self, mail_url: str, hook_url: str, port: int) -> Path:
+    def _write_settings(self, mail_url: str, hook_url: str) -> Path:
         path = self._data / "lifeline.toml"
         path.write_text(
             f"""# Written by `lifeline demo` at every start.
-[console]
-port = {port}
-
 [[alerts.channels]]
 name = "duty-mail"
 kind = "smtp"

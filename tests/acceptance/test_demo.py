@@ -16,8 +16,9 @@ from deploy.local.database import LocalDatabase
 from lifeline import city
 from lifeline.alarm import AlarmAction
 from lifeline.finding import FindingKind, Phase
-from lifeline.store.alarms import alarms, events, notices_of
+from lifeline.store.alarms import alarms, events
 from lifeline.store.findings import findings_after
+from lifeline.store.notices import notices_of
 from lifeline.store.pool import Store
 from lifeline.store.readings import conservation
 from simulators.packs import CHANGCHUN
@@ -60,6 +61,8 @@ class _Demo:
         self._process.send_signal(signal.SIGINT)
         code = self._process.wait(60)
         self._reader.join(10)
+        if self._process.stdout is not None:
+            self._process.stdout.close()
         return code
 
 
