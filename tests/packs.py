@@ -141,7 +141,7 @@ a network of three pipes
 {p}-P3 {p}-J2 {p}-T1 120 150 95 0 Open
 
 [TAGS]
-LINK {p}-P2 material=CI,year=1986
+LINK {p}-P2 material=CI,year=1986,zone={p}-DMA-1
 
 [PATTERNS]
 {p}-DAY 0.6 0.8 1.2 1.4

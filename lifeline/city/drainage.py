@@ -34,7 +34,13 @@ _US_FLOW = {"CFS", "GPM", "MGD"}
 
 
 def read(
-    text: str, file: str, faults: Faults, *, centre: Position | None, zones: Sequence[Zone], taken: dict[str, Line]
+    text: str,
+    file: str,
+    faults: Faults,
+    *,
+    centre: Position | None,
+    zones: Sequence[Zone] | None,
+    taken: dict[str, Line],
 ) -> tuple[set[str], list[Asset]]:
     """Names of all elements (nodes, links, rain gauges), and the assets, their city_code left empty.
 
@@ -51,13 +57,13 @@ def read(
         element.name: _properties(element, faults, m)
         for element in [*elements.nodes.values(), *elements.links.values()]
     }
-    for more in (_sections(model, elements, faults, m), tags(model, elements, faults)):
+    for more in (_sections(model, elements, faults, m), tags(model, elements, faults, zones)):
         for name, found in more.items():
             properties[name].update(found)
     gauges = _gauges_and_areas(model, elements, faults, taken)
     placed = geometry.Placed(model, elements, faults, centre)
     return {*elements.nodes, *elements.links, *gauges}, geometry.draw(
-        placed, elements, KINDS, properties, zones=zones, zone_kind=ZoneKind.CATCHMENT
+        placed, elements, KINDS, properties, zones=zones or (), zone_kind=ZoneKind.CATCHMENT
     )
 
 

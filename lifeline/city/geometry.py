@@ -74,19 +74,19 @@ def draw(
 ) -> list[Asset]:
     """An asset for each element that is placed, its city_code left empty.
 
-    Its zone is the one that its tag names, else the zone of `zone_kind` that holds it (a link: its middle).
+    Its zone is the one that its property `zone` names (which goes), else that of `zone_kind` which holds it, a link by
+    its middle.
     """
-    zone_ids = {zone.zone_id for zone in zones}
     assets = []
     for name, node in elements.nodes.items():
         if name in placed.nodes:
             at = placed.nodes[name]
             geometry = {"type": "Point", "coordinates": [*at]}
-            zone = _zone(properties[name], zone_ids, at, zones, zone_kind)
+            zone = properties[name].pop("zone", None) or zone_of(at, zones, zone_kind)
             assets.append(Asset(name, "", kinds[node.section], geometry, zone, properties[name]))
     for name, course in placed.courses.items():
         geometry = {"type": "LineString", "coordinates": [[*vertex] for vertex in course]}
-        zone = _zone(properties[name], zone_ids, middle(course), zones, zone_kind)
+        zone = properties[name].pop("zone", None) or zone_of(middle(course), zones, zone_kind)
         assets.append(Asset(name, "", kinds[elements.links[name].section], geometry, zone, properties[name]))
     return assets
 
@@ -107,13 +107,6 @@ def middle(course: Sequence[Point]) -> Point:
     """
     a, b = course[(len(course) - 1) // 2], course[len(course) // 2]
     return ((a[0] + b[0]) / 2, (a[1] + b[1]) / 2)
-
-
-def _zone(
-    properties: dict[str, Any], zone_ids: set[str], at: Point, zones: Sequence[Zone], kind: ZoneKind
-) -> str | None:
-    tag = properties.get("tag")
-    return str(tag) if tag in zone_ids else zone_of(at, zones, kind)
 
 
 def _inside(lon_lat: Point, ring: Sequence[Point]) -> bool:

@@ -32,9 +32,15 @@ MILLIMETRES_PER_INCH = 25.4
 
 
 def read(
-    text: str, file: str, faults: Faults, *, centre: Position | None, zones: Sequence[Zone], taken: dict[str, Line]
+    text: str,
+    file: str,
+    faults: Faults,
+    *,
+    centre: Position | None,
+    zones: Sequence[Zone] | None,
+    taken: dict[str, Line],
 ) -> tuple[set[str], list[Asset]]:
-    """Names of all elements, and the assets, their city_code left empty.
+    """Names of all elements, and the assets, their city_code left empty. `zones` is None where they are not known.
 
     Properties of assets, where the model gives them: `length_m`, `diameter_mm`, `elevation_m`, `roughness`, `type`,
     `from`, `to`, and the `key=value` pairs of its tag.
@@ -49,11 +55,11 @@ def read(
         element.name: _properties(element, faults, m, mm)
         for element in [*elements.nodes.values(), *elements.links.values()]
     }
-    for name, more in tags(model, elements, faults).items():
+    for name, more in tags(model, elements, faults, zones).items():
         properties[name].update(more)
     placed = geometry.Placed(model, elements, faults, centre)
     return {*elements.nodes, *elements.links}, geometry.draw(
-        placed, elements, KINDS, properties, zones=zones, zone_kind=ZoneKind.DMA
+        placed, elements, KINDS, properties, zones=zones or (), zone_kind=ZoneKind.DMA
     )
 
 
@@ -153,10 +159,11 @@ def _ends(element: Element) -> dict[str, Any]:
     return {"from": element.ends[0], "to": element.ends[1]}
 
 
-def tags(model: Model, elements: Elements, faults: Faults) -> dict[str, dict[str, Any]]:
-    """Properties from [TAGS]: `NODE n1 TEXT` and `LINK p1 material=DI,year=1998`; text without `=` becomes `tag`.
+def tags(model: Model, elements: Elements, faults: Faults, zones: Sequence[Zone] | None) -> dict[str, dict[str, Any]]:
+    """Properties from [TAGS], `NODE n1 TEXT` or `LINK p1 material=DI,year=1998,zone=Z`; text without `=` becomes `tag`.
 
-    `year` becomes a whole number; numbers elsewhere stay text. No blanks inside a pair.
+    `year` becomes a whole number, `zone` must be one of `zones` (None: not known, not checked); other values stay text.
+    No blanks inside a pair.
     """
     found: dict[str, dict[str, Any]] = {}
     for line in model.lines("TAGS"):
@@ -172,8 +179,10 @@ def tags(model: Model, elements: Elements, faults: Faults) -> dict[str, dict[str
             for part in filter(None, token.split(",")):
                 key, equals, text = part.partition("=")
                 content: Any = text
+                place = replace(line.place(index, key), column=line.columns[index] + token.index(part))
+                if key == "zone" and zones is not None and text not in {zone.zone_id for zone in zones}:
+                    faults.add(place, "a zone of city.toml", text)
                 if key == "year":
-                    place = replace(line.place(index, key), column=line.columns[index] + token.index(part))
                     content = int(value.number(text, place, faults, low=1800, high=2200))
                 found.setdefault(line.tokens[1], {})[key if equals else "tag"] = content if equals else key
     return found

@@ -57,11 +57,12 @@ def _read(path: Path) -> tuple[CityPack | None, list[Fault]]:
     who = identity.read(texts["city.toml"], "city.toml", faults) if "city.toml" in texts else identity.NOBODY
     limits = levels.read(texts["levels.toml"], "levels.toml", faults) if "levels.toml" in texts else None
     taken: dict[str, Line] = {}
+    zones = None if who.zone_ids is None else who.zones
     elements: set[str] = set()
     assets: list[Asset] = []
     for name, reader in _MODELS:
         if name in texts:
-            names, drawn = reader(texts[name], name, faults, centre=who.centre, zones=who.zones, taken=taken)
+            names, drawn = reader(texts[name], name, faults, centre=who.centre, zones=zones, taken=taken)
             elements |= names
             assets += drawn
     around = sensors.Surroundings(who.code, who.centre, who.zone_ids, elements, limits)

@@ -125,10 +125,10 @@ def _on_the_map(path: Path, centre: Position) -> str:
 def _tagged(text: str, zones: list[_Zone], assets: dict[str, Asset]) -> str:
     """The network with the zone of each element as its tag: rings of neighbours overlap, tags do not."""
     tags = "".join(
-        f" {'LINK' if 'from' in assets[name].properties else 'NODE'} {name} {zone.zone_id}\n"
+        f" {'LINK' if 'from' in assets[name].properties else 'NODE'} {name} zone={zone.zone_id}\n"
         for zone in zones
         for name in sorted(zone.elements)
-        if "tag" not in assets[name].properties
+        if assets[name].zone_id is None
     )
     body, end, rest = text.partition("[END]")
     return f"{body}[TAGS]\n{tags}\n{end}{rest}"
@@ -136,7 +136,7 @@ def _tagged(text: str, zones: list[_Zone], assets: dict[str, Asset]) -> str:
 
 def _assets(text: str, path: Path | None, centre: Position) -> dict[str, Asset]:
     faults = Faults()
-    _, assets = epanet.read(text, str(path), faults, centre=centre, zones=(), taken={})
+    _, assets = epanet.read(text, str(path), faults, centre=centre, zones=None, taken={})
     _raise(path, faults)
     return {asset.asset_id: asset for asset in assets}
 

@@ -260,6 +260,10 @@ FAULTS = [
     ("network.inp", "LINK CC-P2", "LINK CC-P9", "network.inp:22:6: TAGS: expected a link of this model, got 'CC-P9'"),
     ("network.inp", "year=1986", "year=old", "network.inp:22:24: year: expected a number from 1800 to 2200, got 'old'"),
     (
+        "network.inp", "zone=CC-DMA-1", "zone=CC-DMA-9",
+        "network.inp:22:34: zone: expected a zone of city.toml, got 'CC-DMA-9'",
+    ),
+    (
         "network.inp", "Units LPS", "Units ELL",
         "network.inp:31:7: UNITS: expected one of AFD, CFS, CMD, CMH, GPM, IMGD, LPM, LPS, MGD, MLD, got 'ELL'",
     ),
