@@ -41,7 +41,7 @@ bench:  ## measure each stage (ARGS="--json FILE" writes the figures)
 
 screenshots:  ## pictures of the console
 	@deploy/local/bootstrap.sh test
-	$(BIN)/python -m console.screenshots $(ARGS)
+	$(BIN)/python -m deploy.screenshots $(ARGS)
 
 clean:  ## remove .venv and what checks and builds left; data and the private root stay
 	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
