@@ -20,9 +20,10 @@ _ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"
 _SETTLE_MS = 4000
 _PATIENCE_S = 60.0
 _SHOTS = (
-    ("situation-zh", "zh", 1600, 900),
-    ("situation-en", "en", 1600, 900),
-    ("situation-phone-zh", "zh", 412, 915),
+    ("cities-zh", "zh", 1600, 900),
+    ("situation-zh", "zh?city=220100", 1600, 900),
+    ("situation-en", "en?city=220100", 1600, 900),
+    ("phone-zh", "zh?city=220100", 412, 915),
 )
 
 
@@ -36,8 +37,8 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with _demo() as console_url, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=_ARGUMENTS)
-        for name, language, width, height in _SHOTS:
-            _shoot(browser, f"{console_url}/{language}", folder / f"{name}.png", width, height)
+        for name, page, width, height in _SHOTS:
+            _shoot(browser, f"{console_url}/{page}", folder / f"{name}.png", width, height)
         browser.close()
 
 
