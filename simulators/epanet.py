@@ -23,7 +23,9 @@ _PRESSURE_DRIVEN = 1
 _NODE_COUNT, _PATTERN_COUNT = 0, 3
 _JUNCTION = 0
 _EMITTER, _PRESSURE = 3, 11
-_FLOW, _STATUS = 8, 11
+_INITIAL_SETTING, _FLOW, _STATUS, _SETTING = 5, 8, 11, 12
+_CONTROL_VALVES = range(3, 8)
+"""PRV, PSV, PBV, FCV, TCV."""
 _DURATION, _HYDRAULIC_STEP, _PATTERN_STEP, _PATTERN_START, _REPORT_STEP = 0, 1, 3, 4, 5
 _NEVER_S = 10**9
 _FIRST_ERROR = 100
@@ -120,8 +122,14 @@ class Epanet:
         self._call("setnodevalue", c_int(node), c_int(_EMITTER), c_double(coefficient))
 
     def set_open(self, link: int, is_open: bool) -> None:
-        """Opens or closes a pipe, pump or valve."""
-        self._call("setlinkvalue", c_int(link), c_int(_STATUS), c_double(float(is_open)))
+        """Opens or closes a pipe, pump or valve; a control valve that is opened regulates as the file says."""
+        kind = c_int()
+        self._call("getlinktype", c_int(link), byref(kind))
+        if is_open and kind.value in _CONTROL_VALVES:
+            setting = self._value("getlinkvalue", link, _INITIAL_SETTING)
+            self._call("setlinkvalue", c_int(link), c_int(_SETTING), c_double(setting))
+        else:
+            self._call("setlinkvalue", c_int(link), c_int(_STATUS), c_double(float(is_open)))
 
     def solve(self) -> None:
         """Finds flows and pressures at the present instant."""

@@ -23,7 +23,7 @@ class Accuracy:
 
 
 ACCURACY: dict[Quantity, Accuracy] = {
-    Quantity.PRESSURE: Accuracy(200.0, 0.0003, 10.0),
+    Quantity.PRESSURE: Accuracy(200.0, 0.0003, 10.0, never_negative=True),
     Quantity.FLOW: Accuracy(3e-5, 0.004, 1e-6),
     Quantity.LEVEL: Accuracy(0.003, 0.0, 0.001, never_negative=True),
     Quantity.WATER_DEPTH: Accuracy(0.0015, 0.005, 0.001, never_negative=True),
