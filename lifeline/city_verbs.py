@@ -28,7 +28,7 @@ def check_command(folder: Path, out: Console) -> int:
         out.print(f"{folder / fault.file}{str(fault)[len(fault.file) :]}", markup=False)
     files = Counter(fault.file for fault in faults)
     places = ", ".join(f"{count} in {file}" for file, count in sorted(files.items()))
-    out.print(f"{folder}: {len(faults)} at fault ({places}) -> docs/city-pack.md", style="red", markup=False)
+    out.print(f"{folder}: {len(faults)} faults ({places}) -> docs/city-pack.md", style="red", markup=False)
     return 1
 
 

@@ -269,15 +269,15 @@ FAULTS = [
     ),
     (
         "drainage.inp", "CC-D2 CIRCULAR 0.8 0 0 0 1", "",
-        "drainage.inp:26:1: CONDUITS: expected a line in [XSECTIONS] for this conduit, got 'CC-D2'",
+        "drainage.inp:35:1: CONDUITS: expected a line in [XSECTIONS] for this conduit, got 'CC-D2'",
     ),
     (
         "drainage.inp", "CC-S1 CC-RG1 CC-M1", "CC-S1 CC-RG2 CC-M1",
-        "drainage.inp:12:7: SUBCATCHMENTS: expected a rain gauge of this model, got 'CC-RG2'",
+        "drainage.inp:18:7: SUBCATCHMENTS: expected a rain gauge of this model, got 'CC-RG2'",
     ),
     (
         "drainage.inp", "CC-M2 203", "CC-J2 203",
-        "drainage.inp:19:1: JUNCTIONS: expected a name of its own (network.inp line 7 has it too), got 'CC-J2'",
+        "drainage.inp:28:1: JUNCTIONS: expected a name of its own (network.inp line 7 has it too), got 'CC-J2'",
     ),
 ]  # fmt: skip
 
@@ -307,7 +307,7 @@ def test_every_fault_is_told_not_only_the_first(pack: Path) -> None:
         _replace(pack, file, old, new)
     faults = city.check(pack)
     assert [(fault.file, fault.line) for fault in faults] == [
-        ("city.toml", 15), ("crews.csv", 2), ("drainage.inp", 18), ("levels.toml", 5), ("network.inp", 41),
+        ("city.toml", 15), ("crews.csv", 2), ("drainage.inp", 27), ("levels.toml", 5), ("network.inp", 41),
         ("sensors.csv", 2), ("sensors.csv", 4), ("sensors.csv", 5), ("shelters.csv", 2),
     ]  # fmt: skip
 
