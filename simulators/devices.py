@@ -1,7 +1,6 @@
 """A simulated field device: samples, a bounded store of its own, and patience until each message is receipted."""
 
 import itertools
-import math
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -108,7 +107,3 @@ class Device:
         for message_id in message_ids:
             if (message := self._kept.pop(message_id, None)) is not None:
                 self._receipted += message.readings
-
-    def next_due_s(self) -> float:
-        """When the next message is due; infinite where none is kept."""
-        return min((message.due_s for message in self._kept.values()), default=math.inf)

@@ -1,13 +1,17 @@
 """Scenarios are data: those shipped fit the demo packs, faults in one are named with file and place."""
 
+import doctest
+import importlib
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from lifeline.city import CityPack, load
 from lifeline.errors import SimulationError
+from simulators.faults import FaultKind
 from simulators.packs import PACKS
-from simulators.scenario import OpenHole, Repair, check_targets, load_scenario, names
+from simulators.scenario import Event, OpenHole, Repair, Scenario, check_targets, load_scenario, names
 
 
 @pytest.fixture(scope="module")
@@ -71,3 +75,21 @@ def test_events_must_name_what_a_pack_has(tmp_path: Path, packs: list[CityPack])
     message = str(error.value)
     assert "event 1: pipe: no pack has a pipe 'CC-J-1001'" in message
     assert "event 3: city" in message and "event 4: sensor" in message and "event 2" not in message
+
+
+def test_the_document_names_every_scenario_event_and_fault() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "simulators.md").read_text(encoding="utf-8")
+    events = [value for kind in Event.__args__ for value in kind.model_fields["what"].annotation.__args__]
+    for name in [*names(), *events, *FaultKind]:
+        assert f"`{name}`" in text, name
+    example = text.split("```toml")[1].split("```")[0]
+    assert Scenario.model_validate(tomllib.loads(example)).in_order[0].what == "burst"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["senml", "hydraulics", "weather", "demo_city.supply", "demo_city.instruments"],
+)
+def test_examples_in_docstrings_hold(name: str) -> None:
+    failed, tried = doctest.testmod(importlib.import_module(f"simulators.{name}"))
+    assert tried and not failed
