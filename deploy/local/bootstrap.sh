@@ -48,8 +48,8 @@ missing_packages() {
 
 install_packages() {
     local advice="install them by hand ($*) and start again"
-    own_servers || [ "$purpose" = test ] ||
-        advice="$advice, or set LIFELINE_DATABASE_URL and LIFELINE_MQTT_URL to servers of your own and use the \`lifeline\` verbs"
+    own_servers ||
+        advice="$advice; or set LIFELINE_DATABASE_URL and LIFELINE_MQTT_URL to servers of your own and use the \`lifeline\` verbs"
     has apt-get || fail "these Debian packages are missing and there is no apt-get: $*" "$advice"
     local as_root=()
     if [ "$(id -u)" -ne 0 ]; then
