@@ -112,9 +112,10 @@ def replay(
         tell(records[-1].observed_at)
         if stop.is_set():
             break
-    feed.drain(lambda: tell(end))
-    tally = outlet.tally
-    stopped = stop.is_set()
+    feed.drain()
+    tally, stopped = outlet.tally, stop.is_set()
+    if not stopped:
+        tell(end)
     return ReplayReport(tally.taken, tally.receipted, tally.sends, faults.rows, faults.readings, stopped)
 
 
@@ -192,10 +193,9 @@ class _Feed:
             self._clock.wait(min(left_s, 0.2), self._stop)
         self._outlet.pump()
 
-    def drain(self, tell: Callable[[], None]) -> None:
+    def drain(self) -> None:
         """Pumps until everything is receipted, or the stop."""
         self._pump_until(lambda tally: tally.pending == 0)
-        tell()
 
     def _pump_until(self, enough: Callable[[Tally], bool]) -> None:
         last, since = self._outlet.tally, self._clock.now()

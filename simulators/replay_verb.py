@@ -94,7 +94,7 @@ def replay_command(
     if report.faulty_rows:
         listed = f", all in {faults_file}" if faults_file else ""
         out.print(
-            f"{report.faulty_rows} faults in the recording, {report.not_sent} readings not sent{listed}", markup=False
+            f"faults of the recording: {report.faulty_rows}, readings not sent: {report.not_sent}{listed}", markup=False
         )
     out.print(f"{report.sent} readings sent in {report.messages} messages, {report.receipted} receipted", markup=False)
     if report.stopped:

@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from lifeline.clock import SystemClock
 from lifeline.store.pool import Store
 from simulators.recorded.layouts import Layout
 from simulators.replay_verb import make_pack_command, replay_command
+from tests.packs import write_tiny_pack
 
 DATA = Path(__file__).parents[3] / "shared" / "data" / "ltown"
 CELLS_A_ROW = 33 + 3 + 1 + 82
@@ -73,3 +75,40 @@ def test_a_week_of_ltown_has_as_many_rows_as_were_published(
     assert _count(store, "sum(received) FROM device") == published + again
     assert _count(store, "sum(duplicate) FROM device") == again
     assert _count(store, "min(value) FROM reading JOIN sensor USING (sensor_key) WHERE quantity = 'pressure'") > 100_000
+
+
+def test_a_stopped_replay_starts_again_and_a_damaged_file_loses_only_its_bad_cells(
+    broker: LocalBroker, store: Store, database_url: str, tmp_path: Path
+) -> None:
+    begin = datetime(2026, 3, 1)  # noqa: DTZ001  # the layout has no offsets
+    rows = [f"{begin + timedelta(minutes=5 * n)};{0.5 + n % 7 / 10:.2f};{0.7 + n % 3 / 10:.2f}" for n in range(2000)]
+    rows[7] = rows[7].replace("0.", "o.", 1)
+    rows[9] = "yesterday;1,0;1,0"
+    (tmp_path / "SCADA_Levels.csv").write_text("\n".join(["Timestamp;T1;T2", *rows]) + "\n", encoding="utf-8")
+    _edit_tanks(write_tiny_pack(tmp_path / "pack", "999901"))
+    out, clock = Console(record=True, width=200, soft_wrap=True), SystemClock()
+    assert load_command(tmp_path / "pack", store, out, now=clock.now()) == 0
+    faults = tmp_path / "faults.txt"
+    replayed = partial(
+        replay_command, tmp_path, Layout.BATTLEDIM, mqtt_url=broker.url, out=out, clock=clock, faults_file=faults
+    )
+    stop = threading.Event()
+    with _ingesting(database_url, broker.url):
+        threading.Timer(1.0, stop.set).start()
+        assert replayed(speed="300", stop=stop) == 1
+        assert "start the same replay again" in out.export_text()
+        assert replayed(stop=threading.Event()) == 0, out.export_text()
+    assert [line.rsplit("/", 1)[1] for line in faults.read_text(encoding="utf-8").splitlines()] == [
+        "SCADA_Levels.csv:9: T1: expected a number with a decimal comma, got 'o.50' (1 not sent)",
+        "SCADA_Levels.csv:11: Timestamp: expected a time, got Invalid isoformat string: 'yesterday' (2 not sent)",
+    ]
+    assert _count(store, "count(*) FROM reading") == 2 * 2000 - 3
+    assert _count(store, "count(*) FROM conflict") == _count(store, "count(*) FROM reject") == 0
+
+
+def _edit_tanks(pack: Path) -> None:
+    """Names the recording's two tanks in the pack."""
+    sensors = (pack / "sensors.csv").read_text(encoding="utf-8")
+    tank = next(line for line in sensors.splitlines() if ",level,level," in line)
+    rows = "".join(tank.replace("CC-L-01,CC-L-01", f"LT-{name},LT-{name}") + "\n" for name in ("T1", "T2"))
+    (pack / "sensors.csv").write_text(sensors + rows, encoding="utf-8")
