@@ -22,7 +22,7 @@ from console.dossier import Dossiers
 from console.feed import Feed
 from console.guard import Guard
 from console.pages.desk import Desk
-from console.pages.situation import Situation
+from console.pages.site import pages
 from console.texts import Language, Texts
 from lifeline import log
 from lifeline.clock import Clock
@@ -92,18 +92,23 @@ def application(settings: Settings, store: Store, feed: Feed, clock: Clock, *, p
     app.add_middleware(Guard, host=settings.console.host, port=port, tiles=urlsplit(settings.console.tile_url).netloc)
     dossiers = Dossiers(store, feed, clock)
 
+    def language_of(request: Request) -> str:
+        chosen = request.cookies.get("lifeline_language", "")
+        return chosen if chosen in {one.value for one in Language} else settings.console.language
+
     @app.get("/")
     def home(request: Request) -> Response:
         """The page in the person's language, as chosen last, else as set."""
-        chosen = request.cookies.get("lifeline_language", "")
-        known = chosen in {language.value for language in Language}
         query = f"?{request.url.query}" if request.url.query else ""
-        return RedirectResponse(f"/{chosen if known else settings.console.language}{query}", status_code=302)
+        return RedirectResponse(f"/{language_of(request)}{query}", status_code=302)
+
+    @app.get("/alarms/{alarm_id}")
+    def alarm(alarm_id: int, request: Request) -> Response:
+        """Where notices point to."""
+        return RedirectResponse(f"/{language_of(request)}?alarm={alarm_id}", status_code=302)
 
     for language in Language:
-        texts = Texts.of(language)
-        desk = Desk(store, feed, clock, settings, dossiers, texts)
-        _page(language, desk)
+        pages(Desk(store, feed, clock, settings, dossiers, Texts.of(language)))
     ui.run_with(
         app,
         title="Lifeline",
@@ -114,20 +119,6 @@ def application(settings: Settings, store: Store, feed: Feed, clock: Clock, *, p
         reconnect_timeout=10.0,
     )
     return app
-
-
-def _page(language: Language, desk: Desk) -> None:
-    nicegui_language: Any = {"zh": "zh-CN", "en": "en-US"}[language.value]
-    stamp = int((_FOLDER / "pages" / "theme.css").stat().st_mtime)
-
-    @ui.page(f"/{language.value}", title=desk.texts("app.title"), language=nicegui_language)
-    def situation(request: Request, city: str = "", alarm: str = "") -> None:
-        ui.add_head_html(f'<link rel="stylesheet" href="/static/theme.css?{stamp}">')
-        ui.add_body_html(
-            f"<script>document.cookie='lifeline_language={language.value}; path=/; max-age=31536000; SameSite=Strict'"
-            "</script>"
-        )
-        Situation(desk, request, city=city, alarm_id=int(alarm) if alarm.isascii() and alarm.isdigit() else None)
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -45,6 +45,10 @@ class Texts:
         text = self._entries[key]
         return text.format(**values) if values else text
 
+    def keys(self) -> frozenset[str]:
+        """Every key of the catalogue."""
+        return frozenset(self._entries)
+
     def part(self, *prefixes: str) -> dict[str, str]:
         """All entries whose key begins with one of `prefixes` and a dot: for the parts that run in the browser."""
         return {key: text for key, text in self._entries.items() if key.split(".", 1)[0] in prefixes}

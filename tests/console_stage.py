@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import httpx
 import numpy as np
 import psycopg
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, Request, sync_playwright
 
 from lifeline.alarm import Level
 from lifeline.asset import Name, Position
@@ -115,6 +115,11 @@ class Watched:
     page: Page
     faults: list[str] = field(default_factory=list)
 
+    def failed(self, request: Request) -> None:
+        """A request that got no answer is a fault, unless the person went to another page meanwhile."""
+        if request.failure != "net::ERR_ABORTED":
+            self.faults.append(f"{request.url}: {request.failure}")
+
 
 @contextmanager
 def person(browser: Browser, url: str, *, name: str = "", width: int = 1600, height: int = 900) -> Iterator[Watched]:
@@ -124,7 +129,7 @@ def person(browser: Browser, url: str, *, name: str = "", width: int = 1600, hei
     watched = Watched(page)
     page.on("console", lambda m: watched.faults.append(m.text) if m.type in {"error", "warning"} else None)
     page.on("pageerror", lambda error: watched.faults.append(str(error)))
-    page.on("requestfailed", lambda request: watched.faults.append(f"{request.url}: {request.failure}"))
+    page.on("requestfailed", watched.failed)
     page.on("response", lambda answer: watched.faults.append(answer.url) if answer.status >= 400 else None)
     try:
         page.goto(url)

@@ -1,12 +1,14 @@
 """The addresses of the API: alarms and actions, sensors and readings, findings, layers, health."""
 
 import hashlib
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
+from fastapi.responses import StreamingResponse
 from pydantic import AwareDatetime
 
 from console.api import geojson
@@ -28,6 +30,7 @@ from console.api.problem import responses
 from console.feed import Feed
 from console.sensing import SensorNow, SensorState
 from lifeline.alarm import ENDED, AlarmAction, AlarmState
+from lifeline.asset import Sensor
 from lifeline.clock import Clock
 from lifeline.errors import NotFoundError
 from lifeline.reading import Quality, QualityReason
@@ -36,13 +39,15 @@ from lifeline.store import views
 from lifeline.store.notices import notices_of
 from lifeline.store.pool import Store
 from lifeline.store.stages import stages
-from lifeline.units import Quantity
+from lifeline.units import SI_UNIT, Quantity
 
 REASON = "person"
 """The named reason of what people do."""
+_CSV_ROWS = 5000
 _STAGE_LATE_S = 30.0
 _BIG = 2**62
 City = Annotated[str | None, Query(pattern=r"^\d{6}$", description="GB/T 2260; none: all")]
+Kind = Annotated[str | None, Query(pattern=r"^[^\x00]{0,64}$")]
 Limit = Annotated[int, Query(ge=1, le=1000, description="items of a page")]
 Before = Annotated[int | None, Query(ge=1, le=_BIG, description="only what is older than this number")]
 Id = Annotated[int, Path(ge=1, le=_BIG)]
@@ -72,13 +77,17 @@ def router(store: Store, feed: Feed, clock: Clock) -> APIRouter:
         live: Annotated[bool, Query(description="only alarms that have not ended")] = False,
         state: Annotated[list[AlarmState] | None, Query(description="may be repeated; none: every state")] = None,
         city: City = None,
-        kind: Annotated[str | None, Query(max_length=64)] = None,
+        kind: Kind = None,
+        level: Annotated[int | None, Query(ge=1, le=4, description="1 red to 4 blue")] = None,
+        words: Annotated[str | None, Query(max_length=64, pattern=r"^[^\x00]*$", description="part of a title")] = None,
         before: Before = None,
         limit: Limit = 100,
     ) -> Page[AlarmDocument]:
         """Alarms, newest first."""
         states = [one for one in state or AlarmState if not (live and one in ENDED)]
-        rows = views.alarms(store, states=states, city=city, kind=kind, before=before, limit=limit)
+        rows = views.alarms(
+            store, states=states, city=city, kind=kind, level=level, words=words, before=before, limit=limit
+        )
         return Page(
             items=[AlarmDocument.of(row) for row in rows],
             next=_next(request, before=rows[-1].alarm_id) if len(rows) == limit else None,
@@ -119,7 +128,7 @@ def router(store: Store, feed: Feed, clock: Clock) -> APIRouter:
         city: City = None,
         quantity: Quantity | None = None,
         state: SensorState | None = None,
-        zone: Annotated[str | None, Query(max_length=64)] = None,
+        zone: Kind = None,
         after: Annotated[str, Query(max_length=64, description="only ids that sort after this one")] = "",
         limit: Limit = 100,
     ) -> Page[SensorDocument]:
@@ -170,6 +179,24 @@ def router(store: Store, feed: Feed, clock: Clock) -> APIRouter:
             next=_next(request, start=start.isoformat(), end=rows[-1][0].isoformat()) if len(rows) == limit else None,
         )
 
+    @routes.get(
+        "/sensors/{sensor_id}/readings.csv",
+        tags=["sensors"],
+        response_class=StreamingResponse,
+        responses={**responses(404), 200: {"content": {"text/csv": {}}}},
+    )
+    def readings_csv(
+        sensor_id: SensorId, start: AwareDatetime | None = None, end: AwareDatetime | None = None
+    ) -> StreamingResponse:
+        """All readings observed in [start, end) as a table, newest first; of the last day where no time is given."""
+        sensor = _sensor(feed, sensor_id).sensor
+        start, end = _span(clock, start, end)
+        return StreamingResponse(
+            _csv(store, sensor, start, end),
+            media_type="text/csv; charset=utf-8",
+            headers={"Content-Disposition": f'attachment; filename="{sensor_id}.csv"'},
+        )
+
     @routes.get("/sensors/{sensor_id}/series", tags=["sensors"], responses=responses(404))
     def series(
         sensor_id: SensorId,
@@ -189,7 +216,7 @@ def router(store: Store, feed: Feed, clock: Clock) -> APIRouter:
     def findings(
         request: Request,
         city: City = None,
-        kind: Annotated[str | None, Query(max_length=64)] = None,
+        kind: Kind = None,
         before: Before = None,
         limit: Limit = 100,
     ) -> Page[FindingDocument]:
@@ -271,6 +298,15 @@ def router(store: Store, feed: Feed, clock: Clock) -> APIRouter:
         )
 
     return routes
+
+
+def _csv(store: Store, sensor: Sensor, start: datetime, end: datetime) -> Iterator[str]:
+    yield f"observed_at,received_at,{sensor.quantity.value}_{SI_UNIT[sensor.quantity]},quality,reason\r\n"
+    while rows := views.readings(store, sensor.sensor_key, start=start, end=end, limit=_CSV_ROWS):
+        for observed, received, value, quality, reason in rows:
+            names = f"{Quality(quality).name.lower()},{QualityReason(reason).name.lower()}"
+            yield f"{observed.isoformat()},{received.isoformat()},{value!r},{names}\r\n"
+        end = rows[-1][0]
 
 
 def _sensor(feed: Feed, sensor_id: str) -> SensorNow:

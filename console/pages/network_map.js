@@ -50,7 +50,7 @@ export default {
     visible: {
       deep: true,
       handler() {
-        for (const name of LAYERS) this.toggle(name);
+        for (const name of [...LAYERS, "candidates"]) this.toggle(name);
       },
     },
   },
@@ -158,22 +158,28 @@ export default {
         this.own.symbols.set(properties.id, symbol);
         this.own.bounds.extend(symbol.getLatLng());
       }
-      groups.cities.clearLayers();
-      for (const one of this.cities.filter((city) => city.code))
-        groups.cities.addLayer(
-          L.marker([one.lat, one.lon], {
-            keyboard: true, title: one.name,
-            icon: L.divIcon({ className: "ll-city-mark", html: plain(one.name), iconSize: null }),
-          }).on("click", () => this.$emit("city", one.code)),
-        );
     },
     addAsset(name, geometry, properties) {
       const symbol = new Symbol(latlng(geometry.coordinates), { renderer: this.own.top, shape: properties.kind, radius: 6 });
       symbol.bindTooltip(() => plain(`${this.texts["map.kind." + properties.kind] ?? ""} ${properties.id}`));
       this.own.groups[name].addLayer(symbol);
     },
+    drawCities() {
+      const { cities } = this.own.groups;
+      cities.clearLayers();
+      for (const one of this.cities) {
+        const label = plain(one.name);
+        for (const level of [1, 2, 3, 4]) {
+          const count = this.alarms.filter((alarm) => alarm.city === one.code && alarm.level === level).length;
+          if (count) label.insertAdjacentHTML("beforeend", `${badge(level, 20)}<b>${count}</b>`);
+        }
+        const icon = L.divIcon({ className: "ll-city-mark", html: label, iconSize: null });
+        cities.addLayer(L.marker([one.lat, one.lon], { icon, title: one.name }).on("click", () => this.$emit("city", one.code)));
+      }
+    },
     drawAlarms() {
       if (!this.own.loaded) return;
+      this.drawCities();
       const { findings, candidates, alarms } = this.own.groups;
       for (const group of [findings, candidates, alarms]) group.clearLayers();
       for (const one of [...this.alarms].reverse()) {
@@ -229,9 +235,9 @@ export default {
     },
     fit() {
       const map = this.own.map;
-      const far = !this.city && this.cities.length > 2;
-      const bounds = far ? L.latLngBounds(this.cities.filter((c) => c.code).map((c) => [c.lat, c.lon])) : this.own.bounds;
-      if (bounds?.isValid()) map.fitBounds(bounds.pad(far ? 0.25 : 0.02), { animate: false });
+      const far = !this.city && this.cities.length > 1;
+      const bounds = far ? L.latLngBounds(this.cities.map((c) => [c.lat, c.lon])) : this.own.bounds;
+      if (bounds?.isValid()) map.fitBounds(bounds.pad(far ? 0.2 : 0.02), { animate: false, paddingTopLeft: [this.roomy ? 210 : 0, 0] });
     },
     async focus() {
       await new Promise((done) => setTimeout(done, 60)); // a panel beside the map may just have opened
@@ -250,13 +256,14 @@ export default {
       for (const name of ["sensors", "shelters", "crews"])
         groups[name].eachLayer((symbol) => symbol.setRadius(name === "sensors" ? radius : radius + 1));
       this.$refs.map.classList.toggle("ll-far", zoom < 13);
-      this.toggle("cities");
+      for (const name of Object.keys(groups)) this.toggle(name);
     },
     toggle(name) {
       const { map, groups } = this.own;
-      const wanted = name === "cities" ? map.getZoom() < CITY_ZOOM : this.visible[name];
+      const far = map.getZoom() < CITY_ZOOM;
+      const switched = this.visible[name === "candidates" ? "findings" : name] ?? true;
+      const wanted = name === "cities" ? far : switched && !far;
       if (wanted !== map.hasLayer(groups[name])) wanted ? groups[name].addTo(map) : groups[name].remove();
-      if (name === "findings") this.visible[name] ? groups.candidates.addTo(map) : groups.candidates.remove();
     },
     named(properties) {
       return properties[this.language] || properties.id;

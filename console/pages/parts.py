@@ -66,3 +66,11 @@ class AlarmPanel(Part, component="alarm_panel.js", esm={"nicegui-echart": str(_E
 
 class SensorPanel(Part, component="sensor_panel.js", esm={"nicegui-echart": str(_ECHART)}):
     """One sensor. Tells `close`."""
+
+
+class Listing(Part, component="listing.js", esm={"nicegui-leaflet": str(_LEAFLET)}):
+    """A table with filters. Tells `filter` ({key, value}) and `more`."""
+
+
+class SensorPlot(Part, component="sensor_plot.js", esm={"nicegui-echart": str(_ECHART)}):
+    """A sensor's readings over a chosen time. Tells `days`."""

@@ -12,7 +12,7 @@ export default {
       </div>
       <section><dl class="ll-facts"><template v-for="fact in sensor.facts" :key="fact.label">
         <dt>{{ fact.label }}</dt><dd class="wide">{{ fact.text }}</dd></template></dl></section>
-      <section><h3>{{ texts["sensor.day"] }}</h3><Chart :options="sensor.picture" /></section>
+      <section><h3>{{ texts["sensor.day"] }}</h3><Chart :options="sensor.picture" /><a :href="sensor.href">{{ texts["sensor.page"] }}</a></section>
     </aside>`,
   props: { texts: Object, sensor: Object },
   emits: ["close"],

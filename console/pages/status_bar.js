@@ -5,9 +5,11 @@ export default {
   template: `
     <header class="ll-bar">
       <div class="ll-brand"><strong>{{ texts["app.title"] }}</strong><span>{{ texts["app.subtitle"] }}</span></div>
+      <nav class="ll-pages" :aria-label="texts['bar.pages']">
+        <a v-for="(one, i) in pages" :key="one.name" :href="links[i]" :aria-current="one.here ? 'page' : null">{{ one.name }}</a></nav>
       <nav class="ll-cities" :aria-label="texts['bar.cities']">
         <button v-for="one in cities" :key="one.code" type="button" :aria-pressed="one.code === city"
-          @click="$emit('city', one.code)">{{ one.name }}<span v-if="one.live" class="ll-count">{{ one.live }}</span></button>
+          @click="$emit('city', one.code)">{{ one.name }}<span v-if="one.live" class="ll-count" :class="{ calls: one.open }">{{ one.open ? "!" : "" }}{{ one.live }}</span></button>
       </nav>
       <dl class="ll-kpis" :aria-label="texts['bar.live']">
         <div class="ll-kpi-levels">
@@ -32,7 +34,7 @@ export default {
       </div>
       <time class="ll-clock">{{ clock }}</time>
     </header>`,
-  props: { texts: Object, cities: Array, city: String, status: Object, actor: String, otherLanguage: String, otherCode: String },
+  props: { texts: Object, cities: Array, city: String, status: Object, actor: String, otherLanguage: String, otherCode: String, pages: Array, links: Array },
   emits: ["city", "actor"],
   data() {
     return { tick: 0, online: true, heardAt: Date.now(), name: this.actor };
@@ -68,6 +70,8 @@ export default {
       handler(status) {
         this.heardAt = Date.now();
         serverIs(status.at_ms);
+        this.title ??= document.title;
+        document.title = (status.open ? `(${status.open}) ` : "") + this.title;
       },
     },
   },

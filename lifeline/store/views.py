@@ -180,14 +180,18 @@ def alarms(
     states: Sequence[AlarmState],
     city: str | None,
     kind: str | None,
+    level: int | None = None,
+    words: str | None = None,
     before: int | None,
     limit: int,
 ) -> list[Alarm]:
-    """A page of alarms in `states` older than number `before`, newest first. Raises StoreError."""
+    """A page of alarms in `states` older than number `before`, `words` in a title, newest first. Raises StoreError."""
     values = {
         "states": [state.value for state in states],
         "city": city,
         "kind": kind,
+        "level": level,
+        "words": words,
         "before": _NEWEST if before is None else before,
         "limit": limit,
     }

@@ -56,6 +56,8 @@ SELECT alarm_id, version, subject, city_code, zone_id, kind, level, state, title
 FROM alarm
 WHERE alarm_id < %(before)s
   AND state = ANY(%(states)s)
+  AND (%(level)s::int IS NULL OR level = %(level)s)
+  AND (%(words)s::text IS NULL OR strpos(lower(title_zh || ' ' || title_en), lower(%(words)s)) > 0)
   AND (%(city)s::text IS NULL OR city_code = %(city)s)
   AND (%(kind)s::text IS NULL OR kind = %(kind)s)
 ORDER BY alarm_id DESC

@@ -1,0 +1,186 @@
+"""The sensors as a list, the unknown ones first, and each on a page of its own with its readings over a year."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+from fastapi import Request
+from nicegui import ui
+
+from console.curves import Curve
+from console.pages.desk import Desk
+from console.pages.frame import Frame
+from console.pages.parts import Listing, SensorPlot, tag
+from console.pages.sensor_view import panel, row
+from console.sensing import SensorNow, SensorState
+from lifeline.errors import StoreError
+from lifeline.store import views
+from lifeline.units import Quantity
+
+_PAGE = 100
+_REFRESH_S = 5.0
+_SPANS = (1, 7, 30, 365)
+_STEPS = 800
+_WORST_FIRST = (SensorState.SILENT, SensorState.DOUBTFUL, SensorState.GOOD)
+Json = dict[str, Any]
+
+
+class SensorList:
+    """One open page of all sensors."""
+
+    def __init__(self, desk: Desk, request: Request, *, city: str) -> None:
+        self._desk = desk
+        query = request.query_params
+        self._chosen = {
+            "state": query.get("state", ""),
+            "quantity": query.get("quantity", ""),
+            "words": query.get("words", "")[:64],
+        }
+        self._limit = _PAGE
+        texts = desk.texts
+        with ui.element("main").classes("ll-page"):
+            self._frame = Frame(desk, request, path="/sensors", city=city, chosen=lambda _: self._again())
+            self._listing = Listing()
+        self._listing.show(
+            title=texts("page.sensors"),
+            older=texts("list.more"),
+            empty=texts("list.empty"),
+            columns=[
+                {"key": "state_word", "label": texts("list.state"), "kind": "sensor"},
+                {"key": "name", "label": texts("list.sensor"), "kind": "link"},
+                {"key": "id", "label": texts("list.number")},
+                {"key": "place", "label": texts("detail.zone")},
+                {"key": "quantity", "label": texts("list.quantity")},
+                {"key": "value", "label": texts("list.value")},
+                {"key": "newest", "label": texts("bar.newest")},
+                {"key": "why", "label": texts("list.why")},
+            ],
+            filters=self._filters(),
+        )
+        self._listing.told("filter", self._filter)
+        self._listing.told("more", self._more)
+        self._draw()
+        ui.timer(_REFRESH_S, self._draw)
+
+    def _filters(self) -> list[Json]:
+        texts = self._desk.texts
+        anything = {"value": "", "label": texts("list.any")}
+        states = [{"value": one.value, "label": texts(f"sensor.state.{one.value}")} for one in _WORST_FIRST]
+        quantities = [{"value": one.value, "label": texts(f"quantity.{one.value}")} for one in Quantity]
+        return [
+            {
+                "key": "state",
+                "label": texts("list.state"),
+                "value": self._chosen["state"],
+                "options": [anything, *states],
+            },
+            {
+                "key": "quantity",
+                "label": texts("list.quantity"),
+                "value": self._chosen["quantity"],
+                "options": [anything, *quantities],
+            },
+            {"key": "words", "label": texts("list.words"), "value": self._chosen["words"], "options": None},
+        ]
+
+    def _filter(self, told: Json) -> None:
+        if told["key"] in self._chosen:
+            self._chosen[told["key"]] = str(told["value"]).strip()[:64]
+        self._limit = _PAGE
+        self._again()
+
+    def _more(self, _told: object) -> None:
+        self._limit += _PAGE
+        self._draw()
+
+    def _again(self) -> None:
+        self._frame.remember(**self._chosen)
+        self._listing.show(filters=self._filters())
+        self._draw()
+
+    def _draw(self) -> None:
+        found = [now for now in self._desk.feed.sensors(self._frame.city or None) if self._fits(now)]
+        found.sort(key=lambda now: (_WORST_FIRST.index(now.state), now.sensor.sensor_id))
+        at = self._desk.clock.now()
+        texts = self._desk.texts
+        rows = [
+            row(self._desk, now, at=at) | {"state_word": texts(f"sensor.state.{now.state.value}")}
+            for now in found[: self._limit]
+        ]
+        self._listing.show(rows=rows, more=len(found) > self._limit)
+
+    def _fits(self, now: SensorNow) -> bool:
+        chosen, sensor = self._chosen, now.sensor
+        words = chosen["words"].casefold()
+        return (
+            chosen["state"] in ("", now.state.value)
+            and chosen["quantity"] in ("", sensor.quantity.value)
+            and any(
+                words in one.casefold() for one in (sensor.sensor_id, sensor.name.zh, sensor.name.en, sensor.device_id)
+            )
+        )
+
+
+class SensorPage:
+    """One open page of one sensor."""
+
+    def __init__(self, desk: Desk, request: Request, sensor_id: str) -> None:
+        self._desk = desk
+        now = desk.feed.sensor(sensor_id)
+        days = request.query_params.get("days", "")
+        self._days = int(days) if days in {str(one) for one in _SPANS} else _SPANS[0]
+        self._sensor_id = sensor_id
+        texts = desk.texts
+        with ui.element("main").classes("ll-page"):
+            self._frame = Frame(
+                desk, request, path=f"/sensors/{sensor_id}" if now else "/sensors", city="", chosen=self._leave
+            )
+            if now is None:
+                tag("p", texts("list.no_sensor", id=sensor_id), "ll-empty")
+                return
+            self._plot = SensorPlot()
+        self._plot.show(spans=[{"days": one, "label": texts("list.days", n=one)} for one in _SPANS])
+        self._plot.told("days", self._choose)
+        self._show(now, [])
+        ui.timer(_REFRESH_S * 4, self._draw)
+        self._frame.later(self._draw())
+
+    def _leave(self, city: str) -> None:
+        ui.navigate.to(f"/{self._desk.texts.language.value}/sensors" + (f"?city={city}" if city else ""))
+
+    def _choose(self, days: Any) -> None:
+        if days in _SPANS:
+            self._days = int(days)
+            self._frame.remember(days=days)
+            self._frame.later(self._draw())
+
+    async def _draw(self) -> None:
+        now, days = self._desk.feed.sensor(self._sensor_id), self._days
+        if now is None:
+            return
+        end = self._desk.clock.now()
+        start = end - timedelta(days=days)
+        step_s = max(now.sensor.interval_s, days * 86400 / _STEPS)
+        try:
+            rows = await asyncio.to_thread(
+                views.series, self._desk.store, now.sensor.sensor_key, start=start, end=end, step_s=step_s
+            )
+        except StoreError:
+            self._frame.say(self._desk.texts("error.store"), "negative")
+            return
+        if days == self._days:
+            self._show(now, rows)
+
+    def _show(self, now: SensorNow, rows: list[Any]) -> None:
+        texts = self._desk.texts
+        curves = [Curve(texts("list.mean"), [(at, mean) for at, mean, *_ in rows])]
+        if any(least != greatest for _, _, least, greatest, _ in rows):
+            curves.append(Curve(texts("list.least"), [(at, least) for at, _, least, _, _ in rows], other=True))
+            curves.append(Curve(texts("list.greatest"), [(at, greatest) for at, _, _, greatest, _ in rows], other=True))
+        at = self._desk.clock.now()
+        start = (at - timedelta(days=self._days)).isoformat(timespec="seconds").replace("+00:00", "Z")
+        self._plot.show(
+            sensor=panel(self._desk, now, *curves, at=at),
+            days=self._days,
+            csv=f"/api/v1/sensors/{now.sensor.sensor_id}/readings.csv?start={start}",
+        )

@@ -1,0 +1,48 @@
+"""Which page is where: /zh and /en, and behind each the same paths."""
+
+from pathlib import Path
+from typing import Any
+
+from fastapi import Request
+from nicegui import ui
+
+from console.pages.desk import Desk
+from console.pages.history import History
+from console.pages.sensors import SensorList, SensorPage
+from console.pages.situation import Situation
+
+_STYLE = Path(__file__).parent / "theme.css"
+_CODES: dict[str, Any] = {"zh": "zh-CN", "en": "en-US"}
+
+
+def pages(desk: Desk) -> None:
+    """Registers all pages in the language of `desk`."""
+    language = desk.texts.language.value
+    code = _CODES[language]
+    stamp = int(_STYLE.stat().st_mtime)
+
+    def dress() -> None:
+        ui.add_head_html(f'<link rel="stylesheet" href="/static/theme.css?{stamp}">')
+        remembered = f"lifeline_language={language}; path=/; max-age=31536000; SameSite=Strict"
+        ui.add_body_html(f"<script>document.cookie='{remembered}'</script>")
+
+    @ui.page(f"/{language}", title=desk.texts("app.title"), language=code)
+    def situation(request: Request, city: str = "", alarm: str = "") -> None:
+        dress()
+        number = int(alarm) if alarm.isascii() and alarm.isdigit() and len(alarm) < 19 else None
+        Situation(desk, request, city=city, alarm_id=number)
+
+    @ui.page(f"/{language}/history", title=desk.texts("page.history"), language=code)
+    def history(request: Request, city: str = "") -> None:
+        dress()
+        History(desk, request, city=city)
+
+    @ui.page(f"/{language}/sensors", title=desk.texts("page.sensors"), language=code)
+    def sensors(request: Request, city: str = "") -> None:
+        dress()
+        SensorList(desk, request, city=city)
+
+    @ui.page(f"/{language}/sensors/{{sensor_id}}", title=desk.texts("page.sensors"), language=code)
+    def sensor(request: Request, sensor_id: str) -> None:
+        dress()
+        SensorPage(desk, request, sensor_id)

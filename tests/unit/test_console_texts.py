@@ -1,0 +1,70 @@
+"""Whatever a page says is in both catalogues, with the same values to put in, and nothing else is."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from console.sensing import SensorState, StateReason
+from console.texts import Language, Texts
+from lifeline.alarm import AlarmAction, AlarmState, Level
+from lifeline.asset import AssetKind
+from lifeline.finding import FindingKind
+from lifeline.store.notices import NoticeState
+from lifeline.units import Quantity
+
+CONSOLE = Path(__file__).parents[2] / "console"
+GROUPS = {
+    "state": [one.value for one in AlarmState],
+    "action": [one.value for one in AlarmAction],
+    "level": [str(one.value) for one in Level],
+    "level.full": [str(one.value) for one in Level],
+    "sensor.state": [one.value for one in SensorState],
+    "sensor.reason": [one.value for one in StateReason],
+    "quantity": [one.value for one in Quantity],
+    "notice": [one.value for one in NoticeState],
+    "map.kind": [one.value for one in AssetKind if one.value in {"pump", "valve", "tank", "reservoir", "outfall"}],
+    "map": ["zones", "pipes", "drains", "sensors", "shelters", "crews", "findings", "good", "doubtful", "silent"],
+    "kind": [one.value for one in FindingKind],
+    "list": ["live", "ended", "state", "level", "kind"],
+    "page": ["situation", "history", "sensors"],
+    "bar": ["connected", "disconnected", "store_away"],
+}
+"""Keys that are put together from a value."""
+_LITERAL = re.compile(r"""(?:texts\(|_texts\(|Mark\(|texts\[)\s*["']([a-z_]+\.[a-z_.]*[a-z_])["']|["']((?:detail)\.[a-z_]+)["']""")
+
+
+def _used() -> set[str]:
+    literal = {
+        next(filter(None, found))
+        for path in [*CONSOLE.rglob("*.py"), *CONSOLE.rglob("*.js")]
+        for found in _LITERAL.findall(path.read_text(encoding="utf-8"))
+    }
+    return literal | {f"{group}.{value}" for group, values in GROUPS.items() for value in values}
+
+
+def _entries(language: Language) -> dict[str, str]:
+    texts = Texts.of(language)
+    return {key: texts(key) for key in texts.keys()}
+
+
+def test_both_catalogues_have_what_is_used_and_nothing_else() -> None:
+    used = _used()
+    for language in Language:
+        keys = set(_entries(language))
+        assert used - keys == set(), language
+        assert keys - used == set(), language
+
+
+def test_both_languages_put_in_the_same_values() -> None:
+    chinese, english = _entries(Language.ZH), _entries(Language.EN)
+    values = re.compile(r"\{(\w+)\}")
+    for key, text in chinese.items():
+        assert text.strip(), key
+        assert english[key].strip(), key
+        assert sorted(values.findall(text)) == sorted(values.findall(english[key])), key
+
+
+def test_a_text_that_is_missing_is_an_error() -> None:
+    with pytest.raises(KeyError):
+        Texts.of(Language.ZH)("detail.nonsense")
