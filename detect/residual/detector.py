@@ -26,18 +26,18 @@ from detect.residual.report import burst, leak
 from detect.residual.watch import Frame, ZoneWatch
 from lifeline.asset import Sensor, ZoneKind
 from lifeline.finding import Finding, Phase
-from lifeline.units import Quantity
+from lifeline.units import SECONDS_PER_HOUR, Quantity
 
 NAME = "residual"
 BIN_S = 5.0
 """readings within it count as simultaneous"""
-_BALANCE_LEAST_Z = 3.0
+_BALANCE_LEAST_Z, _SLOT_BALANCE_LEAST_Z = 3.0, 1.5
 _NEIGHBOUR_S = 900.0
 _COMMON_S = 600.0
 _LEAST_DAYS = 3.0
 _NIGHTS_CALM = 2
-_RELOCATE_EVERY = 6
-"""frames between two looks at whether the place has moved"""
+_RELOCATE_EVERY, _RELOCATE_S = 6, 900.0
+"""frames between two looks at whether the place has moved, and until when it may"""
 
 
 class ResidualDetector:
@@ -67,6 +67,7 @@ class ResidualDetector:
             for position, number in enumerate(zone.numbers):
                 self._places[number].append((zone, position))
         self._pending: list[tuple[float, int, float]] = []
+        self._least_flow = scope.levels.leak.blue / SECONDS_PER_HOUR if scope.levels else 0.0
 
     @property
     def watches_something(self) -> bool:
@@ -155,7 +156,8 @@ class ResidualDetector:
                 frames.append((zone, zone.watch, frame))
                 zone.drop, zone.drop_at_s = frame.drop, at_s
         for zone, watch, frame in frames:
-            watch.judge(frame, self._common(zone, at_s), frozen=zone.event is not None)
+            elsewhere = self._burst_elsewhere(zone, at_s)
+            watch.judge(frame, self._common(zone, at_s), elsewhere=elsewhere, frozen=zone.event is not None)
             self._night(zone, watch, frame, local_s, findings)
             if zone.event is None:
                 self._begin(zone, watch, frame, findings)
@@ -172,30 +174,39 @@ class ResidualDetector:
         return float(np.mean(drops)) if drops else np.nan
 
     def _begin(self, zone: ZonePart, watch: ZoneWatch, frame: Frame, findings: list[Finding]) -> None:
+        metered = not np.isnan(frame.balance_z)
         if watch.at_once():
             began_s, reason = watch.memory.run_since_s, None
+            moved = frame.balance_z >= _BALANCE_LEAST_Z and frame.left[0] >= self._least_flow
         elif watch.per_slot():
             began_s, reason = watch.memory.slot_since_s, ResidualReason.DRIFT
+            memory = watch.memory
+            moved = memory.slot_balance_before >= _SLOT_BALANCE_LEAST_Z and frame.balance_z > 0.0
+            moved = moved and memory.slot_flow_before >= self._least_flow
         else:
             return
-        if not np.isnan(frame.balance_z):
-            if frame.balance_z < (_BALANCE_LEAST_Z if reason is None else 0.5 * _BALANCE_LEAST_Z):
-                return  # its own balance stands: the water goes elsewhere
-        elif reason is not None or self._others_suspected(zone, frame.at_s):
+        if metered and not moved:
+            return  # its own balance stands: the water goes elsewhere, or it is less than the lowest level of the pack
+        if not metered and (reason is not None or self._suspected_elsewhere(zone, frame.at_s)):
             return
-        zone.event = open_event(watch, frame, began_s)
+        zone.event = open_event(watch, frame, began_s, sure=reason is not None)
+        if metered and reason is not None:
+            zone.event.flow = watch.memory.slot_flow_before
         place = zone.locate(zone.event, frame)
         zone.event.told(frame.at_s, place.position)
         findings.append(burst(zone, watch, frame, Phase.ONSET, reason or zone.event.reason(), place=place))
 
-    def _others_suspected(self, zone: ZonePart, at_s: float) -> bool:
-        for other in self._zones:
-            if other is zone or other.watch is None:
-                continue
-            recent = any(at_s - span[1] <= _NEIGHBOUR_S for span in other.past)
-            if other.event is not None or other.watch.memory.run > 0 or recent:
-                return True
-        return False
+    def _burst_elsewhere(self, zone: ZonePart, at_s: float) -> bool:
+        """Whether another zone has a burst, or had one a moment ago."""
+        return any(
+            other.event is not None or (other.past and at_s - other.past[-1][1] <= _NEIGHBOUR_S)
+            for other in self._zones
+            if other is not zone
+        )
+
+    def _suspected_elsewhere(self, zone: ZonePart, at_s: float) -> bool:
+        others = [z.watch for z in self._zones if z is not zone and z.watch is not None]
+        return self._burst_elsewhere(zone, at_s) or any(watch.memory.run > 0 for watch in others)
 
     def _go_on(self, zone: ZonePart, event: Event, watch: ZoneWatch, frame: Frame, findings: list[Finding]) -> None:
         event.add(frame)
@@ -205,8 +216,11 @@ class ResidualDetector:
             zone.event = None
             watch.calm()
             return
+        if event.calm_since_s is not None:
+            return  # it may be over: nothing to add until that is known
         flow_changed = event.flow_changed(frame)
-        if not flow_changed and event.frames % _RELOCATE_EVERY:
+        young = frame.at_s - event.onset_s <= _RELOCATE_S
+        if not flow_changed and (not young or event.frames % _RELOCATE_EVERY):
             return
         place = zone.locate(event, frame)
         moved = place.from_pressure and event.moved(frame, zone.plan.distance_m(event.told_at, place.position))
@@ -221,7 +235,7 @@ class ResidualDetector:
             return
         memory, model = watch.memory, watch.model
         if zone.leak is None:
-            if memory.night_sum >= model.per_night and mean > 0:
+            if memory.night_sum >= model.per_night and mean >= max(self._least_flow, 1e-9):
                 zone.leak = Leak(began_s=memory.night_since_s, flow=mean, told_flow=mean)
                 findings.append(leak(zone, zone.leak, watch, frame, Phase.ONSET))
             return

@@ -17,6 +17,7 @@ _RETURNED_SHARE, _RETURNED_DEVIATIONS = 0.3, 2.0
 _RETURNED_FOR_S, _RETURNED_FRAMES = 120.0, 3
 _PRIOR_LOGIT = -4.6
 """one suspicion in a hundred is a burst before pressures or balance speak"""
+_TEST_PROBABILITY = 0.8
 _LOGIT_PER_DEVIATION, _DEVIATIONS_MOST = 0.8, 6.0
 
 
@@ -50,6 +51,8 @@ class Event:
     told_s: float = 0.0
     told_flow: float | None = None
     told_at: list[float] | None = None
+    told_probability: float = 0.0
+    least_probability: float = 0.0
     calm_since_s: float | None = None
     calm_frames: int = 0
 
@@ -89,7 +92,8 @@ class Event:
         evidence = np.clip(self.balance_z if self.flow is not None else 0.0, 0.0, most) + np.clip(
             self.pressure_z, 0.0, most
         )
-        return round(float(1.0 / (1.0 + np.exp(-(_PRIOR_LOGIT + _LOGIT_PER_DEVIATION * evidence)))), 3)
+        sure = float(1.0 / (1.0 + np.exp(-(_PRIOR_LOGIT + _LOGIT_PER_DEVIATION * evidence))))
+        return round(max(sure, self.least_probability), 3)
 
     def flow_changed(self, frame: Frame) -> bool:
         """Whether the flow is materially another than was told."""
@@ -122,6 +126,7 @@ class Event:
     def told(self, at_s: float, position: Position) -> None:
         """Notes what was said."""
         self.told_s, self.told_flow, self.told_at = at_s, self.flow, [position.lon, position.lat]
+        self.told_probability = self.probability()
 
     def to_json(self) -> Json:
         return asdict(self)
@@ -140,13 +145,14 @@ class Leak:
         return asdict(self)
 
 
-def open_event(watch: ZoneWatch, frame: Frame, began_s: float) -> Event:
-    """A new event at this frame."""
+def open_event(watch: ZoneWatch, frame: Frame, began_s: float, *, sure: bool) -> Event:
+    """A new event at this frame; `sure`: by a test over many readings, of which this frame is only the last."""
     event = Event(
         began_s=began_s,
         onset_s=frame.at_s,
         balance_z=float(np.nan_to_num(frame.balance_z)),
         pressure_z=float(np.nan_to_num(frame.pressure_z)),
+        least_probability=_TEST_PROBABILITY if sure else 0.0,
     )
     event.add(frame)
     watch.calm()

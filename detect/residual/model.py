@@ -5,6 +5,7 @@ pressure sensors minus its usual share of what all other zones do at the same ti
 """
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
@@ -37,6 +38,10 @@ _TAIL_MOST = 2.0
 _NIGHT_CAUTION = 1.1
 """a scale from fourteen nights is itself uncertain"""
 _LEAST_COVER = 0.5
+_BATCH_SLOTS = 24
+_DROP_SCALE_LEAST = 0.3
+
+V = TypeVar("V", float, Floats)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +56,20 @@ class ZoneModel:
     level: Floats
     """(n_channels,) at `learned_s`"""
     learned_s: float
+    inflow_drop: Floats
+    """(n_pressures,) how far each pressure falls per m3/s that the zone takes more than usual, Pa s/m3"""
     common_gain: float
-    drop_scale: float
-    correlation: float
-    """of balance and pressure statistic"""
+    """share of the other zones' drop that is this one's too"""
+    drop_scale: Floats
+    """(12,) scatter of the zone's drop per two hours of the day"""
+    joint_scale: Floats
+    """(12,) scatter of the sum of balance and pressure statistic, which go together more when much water is used"""
     memory: float
     """correlation of the joint statistic with itself a slot later"""
     at_once: float
     """threshold of a single reading of the joint statistic"""
+    slot_scale: float
+    """standard deviation of whitened slots in the long run: what of their memory is longer than one slot"""
     per_slot: float
     """threshold of the CUSUM over slots"""
     night_scale: float
@@ -74,11 +85,13 @@ class ZoneModel:
             "scale": _rounded(self.scale),
             "level": _rounded(self.level),
             "learned_s": self.learned_s,
+            "inflow_drop": _rounded(self.inflow_drop),
             "common_gain": self.common_gain,
-            "drop_scale": self.drop_scale,
-            "correlation": self.correlation,
+            "drop_scale": _rounded(self.drop_scale),
+            "joint_scale": _rounded(self.joint_scale),
             "memory": self.memory,
             "at_once": self.at_once,
+            "slot_scale": self.slot_scale,
             "per_slot": self.per_slot,
             "night_scale": self.night_scale,
             "per_night": self.per_night,
@@ -93,6 +106,9 @@ class ZoneModel:
             profile=Profile(slot_s, offset_s, mean),
             scale=np.array(rest.pop("scale")),
             level=np.array(rest.pop("level")),
+            inflow_drop=np.array(rest.pop("inflow_drop")),
+            drop_scale=np.array(rest.pop("drop_scale")),
+            joint_scale=np.array(rest.pop("joint_scale")),
             **rest,
         )
 
@@ -120,6 +136,7 @@ class Lesson:
     profile: Profile
     scale: Floats
     level: Floats
+    inflow_drop: Floats
     balance_z: Floats
     drop: Floats
     """median standardised pressure drop"""
@@ -141,59 +158,79 @@ def study(grid: Grid, channels: Channels, least_days: float) -> Lesson | None:
     meters = np.concatenate([channels.inflow, channels.outflow])
     white = np.concatenate([[np.sqrt(np.sum(grid.white[meters] ** 2))], grid.white[channels.pressure]])
     rough = np.maximum(robust_scale(flat), floor)
-    left, level = follow_level(flat, rough, grid.slot_s)
-    block = np.tile(np.arange(slots) * BLOCKS // slots, days)
-    overall = np.maximum(robust_scale(left), floor)
-    scale = np.stack([np.maximum(robust_scale(left[block == b]), 0.5 * overall) for b in range(BLOCKS)])
-    scale = np.hypot(np.maximum(scale, floor), white)
+    course = np.concatenate([profile.mean[kind] for kind in grid.day_types()])
+    left, level = follow_level(flat, profile.weight(course), rough, grid.slot_s)
+    block = _blocks(grid)
+    scale = np.hypot(np.maximum(_block_scale(left, block, floor), floor), white)
     scale[:, ~usable] = np.inf  # a channel that was never heard says nothing
     z = left / scale[block]
     drop = nan_median(np.clip(-z[:, 1:], -DROP_CLIP, DROP_CLIP), 1) if z.shape[1] > 1 else np.full(len(z), np.nan)
-    return Lesson(profile, scale, level, z[:, 0], drop, _night_scale(residual[:, :, 0], grid, floor[0]))
+    return Lesson(
+        profile, scale, level, _inflow_drop(left), z[:, 0], drop, _night_scale(residual[:, :, 0], grid, floor[0])
+    )
 
 
 def conclude(lesson: Lesson, common: Floats, grid: Grid, *, sensor_ids: tuple[str, ...], learned_s: float) -> ZoneModel:
     """Second half: the zone among the others. `common` (n_times,) is the mean drop of all other zones, or NaN."""
     gain = _gain(lesson.drop, common)
     own = lesson.drop - gain * np.nan_to_num(common)
-    drop_scale = max(float(robust_scale(own)), 0.3)
-    pressure_z = own / drop_scale
-    correlation = _correlation(lesson.balance_z, pressure_z, 0.95)
-    joint = join(lesson.balance_z, pressure_z, correlation)
+    block = _blocks(grid)
+    drop_scale = _block_scale(own, block, _DROP_SCALE_LEAST)
+    pressure_z = own / drop_scale[block]
+    joint_scale = _block_scale(lesson.balance_z + pressure_z, block, 1.0)
+    joint = join(lesson.balance_z, pressure_z, joint_scale[block])
     memory = _correlation(joint[:-1], joint[1:], 0.9)
     known = np.abs(joint[~np.isnan(joint)])
     # heavier tails than the normal's raise the thresholds
     tail = float(np.clip(np.quantile(known, 0.999) / 3.29, 1.0, _TAIL_MOST)) if len(known) > 1000 else 1.2
     slots = FALSE_ALARM_S / grid.slot_s
     limit = threshold_for(slots, SLOT_REFERENCE)
-    highest = _highest_sum(joint, memory)
+    white = whiten(joint[1:], joint[:-1], memory)
+    slot_scale = _long_run_scale(white)
+    highest = _highest_sum(white / slot_scale)
     return ZoneModel(
         sensor_ids=sensor_ids,
         profile=lesson.profile,
         scale=lesson.scale,
         level=lesson.level,
+        inflow_drop=lesson.inflow_drop,
         learned_s=learned_s,
         common_gain=gain,
         drop_scale=drop_scale,
-        correlation=correlation,
+        joint_scale=joint_scale,
         memory=memory,
         at_once=tail * shewhart_threshold(slots),
+        slot_scale=slot_scale,
         per_slot=float(np.clip(1.2 * highest, tail * limit, _TAIL_MOST * limit)),
         night_scale=lesson.night_scale,
         per_night=threshold_for(FALSE_ALARM_S / DAY_S, NIGHT_REFERENCE),
     )
 
 
-def join(balance_z: Floats, pressure_z: Floats, correlation: float) -> Floats:
+def join(balance_z: Floats, pressure_z: Floats, scale: Floats) -> Floats:
     """One standard normal statistic out of two, or the one that is known. Any shape."""
-    both = (balance_z + pressure_z) / np.sqrt(2.0 + 2.0 * correlation)
+    both = (balance_z + pressure_z) / scale
     joint: Floats = np.where(np.isnan(pressure_z), balance_z, np.where(np.isnan(balance_z), pressure_z, both))
     return joint
 
 
-def whiten(z: float, before: float, memory: float) -> float:
+def whiten(z: V, before: V, memory: float) -> V:
     """What `z` says beyond the slot before it; a standard normal again."""
     return (z - memory * before) / float(np.sqrt(1.0 - memory**2))
+
+
+def _blocks(grid: Grid) -> Ints:
+    """Block of the day of each time of the grid, (n_times,)."""
+    days, slots = grid.values.shape[:2]
+    return np.tile(np.arange(slots) * BLOCKS // slots, days)
+
+
+def _block_scale(values: Floats, block: Ints, least: Floats | float) -> Floats:
+    """Scatter of values (n_times, ...) per block, nowhere below half of that of the whole day, nor below `least`."""
+    overall = np.maximum(robust_scale(values), least)
+    scales = [np.maximum(robust_scale(values[block == b]), 0.5 * overall) for b in range(BLOCKS)]
+    scale: Floats = np.maximum(np.stack(scales), least)
+    return scale
 
 
 def _floors(values: Floats) -> Floats:
@@ -215,6 +252,18 @@ def _night_scale(balance: Floats, grid: Grid, floor: float) -> float:
     return _NIGHT_CAUTION * max(float(np.std(means)), float(robust_scale(means)), floor)
 
 
+def _inflow_drop(left: Floats) -> Floats:
+    """Least squares of the pressures on the balance, both over their expectation, outliers clipped."""
+    limit = np.maximum(4.0 * robust_scale(left), 1e-12)
+    clipped = np.clip(left, -limit, limit)
+    both = ~np.isnan(clipped[:, :1]) & ~np.isnan(clipped[:, 1:])
+    balance = np.where(both, clipped[:, :1], 0.0)
+    power = np.sum(balance**2, axis=0)
+    together = np.sum(balance * np.where(both, clipped[:, 1:], 0.0), axis=0)
+    drop: Floats = np.maximum(-together / np.maximum(power, 1e-12), 0.0)
+    return drop
+
+
 def _gain(drop: Floats, common: Floats) -> float:
     known = ~(np.isnan(drop) | np.isnan(common))
     power = float(np.sum(common[known] ** 2))
@@ -230,15 +279,23 @@ def _correlation(a: Floats, b: Floats, most: float) -> float:
     return float(np.clip(np.mean((x - x.mean()) * (y - y.mean())) / spread, 0.0, most)) if spread > 0 else 0.0
 
 
-def _highest_sum(joint: Floats, memory: float) -> float:
+def _long_run_scale(white: Floats) -> float:
+    """By batch means (Law and Kelton 2000, Simulation Modeling and Analysis, 9.5.3); 1 where they are white indeed."""
+    batches = white[: len(white) // _BATCH_SLOTS * _BATCH_SLOTS].reshape(-1, _BATCH_SLOTS)
+    known = ~np.isnan(batches)
+    full = known.sum(axis=1) > _BATCH_SLOTS // 2
+    if full.sum() < 10:
+        return 1.0
+    sums = np.nansum(batches[full], axis=1) / np.sqrt(known[full].sum(axis=1))
+    return max(1.0, float(np.sqrt(np.mean(np.clip(sums, -6.0, 6.0) ** 2))))
+
+
+def _highest_sum(white: Floats) -> float:
     """How high the slot test would have risen in the history itself."""
     total = highest = 0.0
-    before = np.nan
-    for z in joint.tolist():
-        if not np.isnan(z) and not np.isnan(before):
-            total = max(0.0, total + whiten(z, before, memory) - SLOT_REFERENCE)
-            highest = max(highest, total)
-        before = z
+    for z in white[~np.isnan(white)].tolist():
+        total = max(0.0, total + z - SLOT_REFERENCE)
+        highest = max(highest, total)
     return highest
 
 

@@ -58,8 +58,9 @@ class ZonePart:
 
     def locate(self, event: Event, frame: Frame) -> Place:
         """Where the event is by its pressure drops so far."""
+        assert self.watch is not None
         drops = event.drops_pa(len(self.channels.pressure))
-        return self.plan.locate(drops, drops / frame.scale[1:])
+        return self.plan.locate(drops, drops / frame.scale[1:], (event.flow or 0.0) * self.watch.model.inflow_drop)
 
     def to_json(self) -> Json:
         return {

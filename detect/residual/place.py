@@ -18,7 +18,9 @@ from lifeline.finding import Candidate
 METRES_PER_DEGREE = 111_320.0
 SIGNIFICANT = 3.0
 """a drop counts from this many standard deviations on"""
-_WEIGHT_LEAST = 0.1
+_WEIGHT_LEAST, _RADIUS_SHARE = 0.3, 0.9
+"""which sensors span the area, and how far towards its nearest fellow each speaks: chosen so that nine of ten bursts
+in the demo network lie in it"""
 _RADIUS_LEAST_M, _RADIUS_MOST_M = 100.0, 1_000.0
 _CANDIDATES = 20
 
@@ -49,15 +51,19 @@ class Plan:
         self._pipes_m = self._flat(np.array([_middle(pipe) for pipe in pipes]).reshape(-1, 2))
         self._radius_m = self._radii()
 
-    def locate(self, drop_pa: Floats, drop_z: Floats) -> Place:
-        """The place by the drops (n_sensors,) of pressure below what was expected; NaN where unknown."""
+    def locate(self, drop_pa: Floats, drop_z: Floats, usual_pa: Floats) -> Place:
+        """The place by the drops of pressure below what was expected, (n_sensors,), NaN where unknown.
+
+        `drop_z` are the same in standard deviations; `usual_pa` is what the same inflow, drawn all over the zone,
+        would have taken: what drops more than that is near.
+        """
         known = ~np.isnan(drop_pa) & ~np.isnan(drop_z)
         strong = known & (np.nan_to_num(drop_z) >= SIGNIFICANT)
         if not strong.any():
             return self._whole_zone()
-        # all drop somewhat: what a sensor drops beyond the others points to the place
-        base = float(np.median(drop_pa[known])) if known.sum() > 2 else 0.0
-        excess = np.where(strong, np.nan_to_num(drop_pa) - min(base, 0.9 * float(np.max(drop_pa[strong]))), 0.0)
+        own = drop_pa - usual_pa
+        base = float(np.median(own[known])) if known.sum() > 2 else float(np.min(own[known])) - 1.0
+        excess = np.where(strong, np.nan_to_num(own) - min(base, float(np.max(own[strong])) - 1.0), 0.0)
         weight = np.maximum(excess, 0.0) ** 2
         weight /= weight.sum()
         centre = weight @ self._at_m
@@ -97,7 +103,7 @@ class Plan:
             distance = np.hypot(*(self._at_m[:, None, :] - self._at_m[None, :, :]).transpose(2, 0, 1))
             np.fill_diagonal(distance, np.inf)
             radii = distance.min(axis=1)
-        limited: Floats = np.clip(radii, _RADIUS_LEAST_M, _RADIUS_MOST_M)
+        limited: Floats = np.clip(_RADIUS_SHARE * radii, _RADIUS_LEAST_M, _RADIUS_MOST_M)
         return limited
 
     def _whole_zone(self) -> Place:

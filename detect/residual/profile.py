@@ -21,6 +21,7 @@ BLOCKS = 12
 LEVEL_TIME_S = 7_200.0
 """how slowly the level of a day (weather, a feast) is followed"""
 _LEVEL_CLIP = 2.5
+_WEIGHT_LEAST = 0.2
 
 
 def robust_scale(values: Floats, axis: int = 0) -> Floats:
@@ -101,6 +102,18 @@ class Profile:
     offset_s: float
     mean: Floats
 
+    def weight(self, expected: Floats) -> Floats:
+        """How much a unit of slow level is where `expected` (..., n_channels) is the profile's value.
+
+        A day on which people use more than usual scales the course of a balance, the first channel; it shifts
+        pressures.
+        """
+        mean = self.mean[:, :, 0].mean()
+        weight = np.ones_like(expected)
+        if mean > 0:
+            weight[..., 0] = np.maximum(expected[..., 0] / mean, _WEIGHT_LEAST)
+        return weight
+
     def at(self, local_s: float) -> Floats:
         """Expected values at a local instant, (n_channels,), joined linearly between slots."""
         slots = self.mean.shape[1]
@@ -163,18 +176,22 @@ def _smooth(total: Floats, count: Floats, slot_s: float) -> Floats:
     return mean
 
 
-def follow_level(residual: Floats, scale: Floats, step_s: float) -> tuple[Floats, Floats]:
-    """Takes the slow level off residuals (n_times, n_channels): what is left, and the level at the end."""
+def follow_level(residual: Floats, weight: Floats, scale: Floats, step_s: float) -> tuple[Floats, Floats]:
+    """Takes the slow level off residuals (n_times, n_channels): what is left, and the level at the end.
+
+    `weight` (n_times, n_channels): how much a unit of level is at that time of day (see Profile.weight).
+    """
     left = np.empty_like(residual)
     level = np.zeros(residual.shape[1])
     for n in range(len(residual)):
-        left[n] = residual[n] - level
-        level = next_level(level, left[n], scale, step_s)
+        left[n] = residual[n] - level * weight[n]
+        level = next_level(level, left[n] / weight[n], scale / weight[n], step_s)
     return left, level
 
 
 def next_level(level: Floats, left: Floats, scale: Floats, step_s: float) -> Floats:
     """The level after `step_s`, given what is left over it; jumps are followed no faster than 2.5 deviations."""
     gain = 1.0 - np.exp(-step_s / LEVEL_TIME_S)
-    moved: Floats = level + gain * np.nan_to_num(np.clip(left, -_LEVEL_CLIP * scale, _LEVEL_CLIP * scale))
+    change = np.minimum(np.maximum(left, -_LEVEL_CLIP * scale), _LEVEL_CLIP * scale)
+    moved: Floats = level + gain * np.where(np.isnan(change), 0.0, change)
     return moved

@@ -26,6 +26,7 @@ def burst(
     event = zone.event
     assert event is not None
     near = place.sensor_ids if place else ()
+    flow = event.told_flow if phase is Phase.END else event.flow
     return Finding(
         subject=f"burst:{zone.zone.zone_id}",
         kind=FindingKind.BURST,
@@ -35,13 +36,13 @@ def burst(
         reason=reason.value,
         began_at=instant(event.began_s),
         detected_at=instant(frame.at_s),
-        probability=event.probability(),
+        probability=event.told_probability if phase is Phase.END else event.probability(),
         zone_id=zone.zone.zone_id,
         sensor_ids=tuple(dict.fromkeys([*zone.meter_ids, *near])),
         position=place.position if place else None,
         area=place.area if place else None,
         candidates=place.candidates if place else (),
-        flow_m3_per_h=None if event.flow is None else round(m3_per_h(max(event.flow, 0.0)), 2),
+        flow_m3_per_h=None if flow is None else round(m3_per_h(max(flow, 0.0)), 2),
         explanation={
             "balance_deviations": _number(event.balance_z if event.flow is not None else np.nan),
             "pressure_deviations": _number(event.pressure_z),

@@ -1,5 +1,6 @@
 """Watches one zone through its readings: standardises them, keeps the three tests, and says when one is passed."""
 
+import math
 from dataclasses import asdict, dataclass, field
 
 import numpy as np
@@ -16,13 +17,14 @@ from detect.residual.model import (
     SLOT_REFERENCE,
     Channels,
     ZoneModel,
-    join,
     whiten,
 )
 from detect.residual.profile import BLOCKS, next_level
 
 RUN = 3
 """readings in a row above the threshold before a burst is called: one outlier never is"""
+_SLOTS_LEAST = 2.5
+"""no fewer slots than three can pass the slot test, however wild"""
 _STALE_INTERVALS = 2.5
 _CURVE = 120
 _WARM_FRAMES = 8
@@ -36,11 +38,15 @@ class Frame:
     """One look at the zone: all its meters have reported since the last. Arrays are (n_channels,)."""
 
     at_s: float
+    block: int
+    """of the day"""
     left: Floats
     """what is over the expectation, NaN where unknown"""
     z: Floats
     scale: Floats
     expected: Floats
+    weight: Floats
+    """how much a unit of slow level is now"""
     balance_z: float
     drop: float
     pressure_z: float = np.nan
@@ -67,6 +73,12 @@ class Memory:
     slot_total: float = 0.0
     slot_count: int = 0
     slot_before: float | None = None
+    slot_balance: float = 0.0
+    slot_balance_before: float = 0.0
+    """mean balance deviation of the last complete slot"""
+    slot_flow: float = 0.0
+    slot_flow_before: float = 0.0
+    """mean flow over the expectation in it, m3/s"""
     slot_sum: float = 0.0
     slot_since_s: float = 0.0
     night: int = -1
@@ -127,16 +139,22 @@ class ZoneWatch:
             balance = float(value[: self._inflows].sum() - value[self._inflows : self._meters].sum())
         observed = np.concatenate([[balance], value[len(value) - self._pressures :]])
         observed[~self._usable] = np.nan
-        expected = self.model.profile.at(local_s) + self.level
+        profile = self.model.profile.at(local_s)
+        weight = self.model.profile.weight(profile)
+        expected = profile + self.level * weight
         left = observed - expected
-        scale = self.model.scale[int(local_s % DAY_S * BLOCKS // DAY_S)]
+        block = int(local_s % DAY_S * BLOCKS // DAY_S)
+        scale = self.model.scale[block]
         scale = np.maximum(scale, np.sqrt(self._whiteness(left, scale)))
         z = left / scale
-        drop = -z[1:][~np.isnan(z[1:])]
-        known = len(drop) > 0 and 2 * len(drop) >= self._pressures
-        median = float(np.median(np.clip(drop, -DROP_CLIP, DROP_CLIP))) if known else np.nan
+        drops = sorted(-v for v in z[1:].tolist() if not math.isnan(v))
+        half = len(drops) // 2
+        median = np.nan
+        if drops and 2 * len(drops) >= self._pressures:
+            middle = drops[half] if len(drops) % 2 else (drops[half - 1] + drops[half]) / 2.0
+            median = min(max(middle, -DROP_CLIP), DROP_CLIP)
         memory.frames += 1
-        return Frame(at_s, left, z, scale, expected, float(z[0]), median)
+        return Frame(at_s, block, left, z, scale, expected, weight, float(z[0]), median)
 
     def _whiteness(self, left: Floats, scale: Floats) -> Floats:
         """Variance of single readings by their differences: live readings may be noisier than history's means."""
@@ -151,11 +169,17 @@ class ZoneWatch:
         memory.before = [None if np.isnan(v) else float(v) for v in left]
         return white if memory.frames >= _WARM_FRAMES else np.zeros(len(white))
 
-    def judge(self, frame: Frame, common: float, *, frozen: bool) -> None:
-        """Completes the frame with the other zones' `common` drop (or NaN) and moves the tests on."""
+    def judge(self, frame: Frame, common: float, *, elsewhere: bool, frozen: bool) -> None:
+        """Completes the frame with the other zones' `common` drop (or NaN) and moves the tests on.
+
+        `elsewhere`: another zone has a burst, which lowers pressures here too; then the own balance alone speaks.
+        """
         model, memory = self.model, self.memory
-        frame.pressure_z = (frame.drop - model.common_gain * float(np.nan_to_num(common))) / model.drop_scale
-        frame.joint = float(join(np.array(frame.balance_z), np.array(frame.pressure_z), model.correlation))
+        share = 0.0 if np.isnan(common) else model.common_gain * common
+        frame.pressure_z = (frame.drop - share) / float(model.drop_scale[frame.block])
+        pressure_z = np.nan if elsewhere else frame.pressure_z
+        both = (frame.balance_z + pressure_z) / float(model.joint_scale[frame.block])
+        frame.joint = frame.balance_z if math.isnan(pressure_z) else pressure_z if math.isnan(frame.balance_z) else both
         step_s = min(max(frame.at_s - memory.frame_at_s, 0.0), _LONGEST_STEP_S) if memory.frame_at_s else 0.0
         memory.frame_at_s = frame.at_s
         if frame.joint > model.at_once:
@@ -164,7 +188,8 @@ class ZoneWatch:
         else:
             memory.run = 0
         if not frozen and memory.run == 0:
-            self.level = next_level(self.level, frame.left, np.where(self._usable, frame.scale, 0.0), step_s)
+            scale = np.where(self._usable, frame.scale, 0.0) / frame.weight
+            self.level = next_level(self.level, frame.left / frame.weight, scale, step_s)
             memory.level = self.level.tolist()
         self._slot(frame)
         self._curve(frame)
@@ -189,14 +214,21 @@ class ZoneWatch:
                 z = memory.slot_total / memory.slot_count
                 if memory.slot_before is not None:
                     cusum = Cusum(SLOT_REFERENCE, memory.slot_sum, memory.slot_since_s)
-                    memory.slot_sum = cusum.add(
-                        whiten(z, memory.slot_before, self.model.memory), memory.slot * self.model.profile.slot_s
-                    )
+                    white = whiten(z, memory.slot_before, self.model.memory) / self.model.slot_scale
+                    most = SLOT_REFERENCE + self.model.per_slot / _SLOTS_LEAST
+                    memory.slot_sum = cusum.add(min(white, most), memory.slot * self.model.profile.slot_s)
                     memory.slot_since_s = cusum.since_s
                 memory.slot_before = z if slot == memory.slot + 1 else None
-            memory.slot, memory.slot_total, memory.slot_count = slot, 0.0, 0
+                memory.slot_balance_before = memory.slot_balance / memory.slot_count
+                memory.slot_flow_before = memory.slot_flow / memory.slot_count
+            memory.slot, memory.slot_count = slot, 0
+            memory.slot_total = memory.slot_balance = memory.slot_flow = 0.0
         if not np.isnan(frame.joint):
-            memory.slot_total += frame.joint
+            most = 2.0 * self.model.at_once
+            memory.slot_total += min(max(frame.joint, -most), most)
+            if not np.isnan(frame.balance_z):
+                memory.slot_balance += frame.balance_z
+                memory.slot_flow += float(frame.left[0])
             memory.slot_count += 1
 
     def night(self, frame: Frame, local_s: float, *, disturbed: bool) -> float | None:
@@ -215,7 +247,7 @@ class ZoneWatch:
             memory.night, memory.night_total, memory.night_count = -1, 0.0, 0
         elif NIGHT_FROM_S <= second < NIGHT_TO_S and not np.isnan(frame.left[0]):
             memory.night = int(day)
-            memory.night_total += float(frame.left[0] + self.level[0])
+            memory.night_total += float(frame.left[0] + self.level[0] * frame.weight[0])
             memory.night_count += 1
         return mean
 
