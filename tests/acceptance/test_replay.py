@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -29,18 +30,23 @@ DAY = 24 * 12 * CELLS_A_ROW
 
 
 @contextmanager
-def _ingesting(database_url: str, mqtt_url: str) -> Iterator[None]:
-    """The ingest stage as the process that it is; it must live until it is told to end, and then end well."""
-    addresses = {"LIFELINE_DATABASE_URL": database_url, "LIFELINE_MQTT_URL": mqtt_url}
+def _ingesting(database_url: str, mqtt_url: str, log: Path) -> Iterator[None]:
+    """The ingest stage as the process that it is; it must live until it is told to end, and then end well.
+
+    Begins when the stage has connected: what is published before waits half a minute for its receipt.
+    """
+    settings = {"LIFELINE_DATABASE_URL": database_url, "LIFELINE_MQTT_URL": mqtt_url, "LIFELINE_LOG_FORMAT": "json"}
     command = [sys.executable, "-m", "lifeline", "ingest"]
-    with subprocess.Popen(command, env=os.environ | addresses) as process:
+    with log.open("wb") as lines, subprocess.Popen(command, env=os.environ | settings, stderr=lines) as process:
         try:
+            while process.poll() is None and b'"connected"' not in log.read_bytes():
+                time.sleep(0.05)
             yield
-            assert process.poll() is None, "ingest ended by itself"
+            assert process.poll() is None, log.read_text(encoding="utf-8")
         finally:
             process.send_signal(signal.SIGTERM)
             code = process.wait(timeout=30)
-    assert code == 0
+    assert code == 0, log.read_text(encoding="utf-8")
 
 
 def _count(store: Store, what: str) -> int:
@@ -61,7 +67,7 @@ def test_a_week_of_ltown_has_as_many_rows_as_were_published(
     replayed = partial(
         replay_command, source, Layout.BATTLEDIM, mqtt_url=broker.url, out=out, clock=clock, stop=stop, pack=pack
     )
-    with _ingesting(database_url, broker.url):
+    with _ingesting(database_url, broker.url, tmp_path / "ingest.log"):
         assert replayed(begin="2018-02-01", end="2018-02-08") == 0, out.export_text()
         assert replayed(begin="2018-02-03", end="2018-02-04") == 0, out.export_text()
     published, again = 7 * DAY, DAY
@@ -93,7 +99,7 @@ def test_a_stopped_replay_starts_again_and_a_damaged_file_loses_only_its_bad_cel
         replay_command, tmp_path, Layout.BATTLEDIM, mqtt_url=broker.url, out=out, clock=clock, faults_file=faults
     )
     stop = threading.Event()
-    with _ingesting(database_url, broker.url):
+    with _ingesting(database_url, broker.url, tmp_path / "ingest.log"):
         threading.Timer(1.0, stop.set).start()
         assert replayed(speed="300", stop=stop) == 1
         assert "start the same replay again" in out.export_text()
