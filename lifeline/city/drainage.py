@@ -81,9 +81,27 @@ def _elements(model: Model, faults: Faults, taken: dict[str, Line]) -> Elements:
     for section in ("INFLOWS", "DWF"):
         elements.refer(section, "node", elements.nodes)
     elements.refer("LOSSES", "link", elements.links)
+    _series_and_curves(model, faults)
     if not elements.nodes:
         faults.add(model_place(model), "nodes in [JUNCTIONS], [OUTFALLS] or [STORAGE]", None)
     return elements
+
+
+def _series_and_curves(model: Model, faults: Faults) -> None:
+    series = {line.tokens[0] for line in model.lines("TIMESERIES")}
+    curves = {line.tokens[0] for line in model.lines("CURVES")}
+    for section, kind_at, kind, names, what in (
+        ("RAINGAGES", 4, "TIMESERIES", series, "a series of [TIMESERIES]"),
+        ("OUTFALLS", 2, "TIMESERIES", series, "a series of [TIMESERIES]"),
+        ("OUTFALLS", 2, "TIDAL", curves, "a curve of [CURVES]"),
+        ("STORAGE", 4, "TABULAR", curves, "a curve of [CURVES]"),
+    ):
+        for line in model.lines(section):
+            if line.text(kind_at).upper() == kind and line.text(kind_at + 1) not in names:
+                faults.add(line.place(kind_at + 1, section), what, line.text(kind_at + 1))
+    for line in model.lines("PUMPS"):
+        if line.text(3) not in curves | {"*", ""}:
+            faults.add(line.place(3, "PUMPS"), "a curve of [CURVES], or *", line.text(3))
 
 
 def _gauges_and_areas(model: Model, elements: Elements, faults: Faults, taken: dict[str, Line]) -> set[str]:

@@ -27,6 +27,9 @@ KINDS = {
 }
 _SI_FLOW = {"LPS", "LPM", "MLD", "CMH", "CMD"}
 _US_FLOW = {"CFS", "GPM", "MGD", "IMGD", "AFD"}
+_CLAUSES = {"IF", "AND", "OR", "THEN", "ELSE"}
+_LINK_WORDS = {"LINK", "PIPE", "PUMP", "VALVE"}
+_NODE_WORDS = {"NODE", "JUNC", "JUNCTION", "TANK", "RESERV", "RESERVOIR"}
 METRES_PER_FOOT = 0.3048
 MILLIMETRES_PER_INCH = 25.4
 
@@ -77,10 +80,22 @@ def _elements(model: Model, faults: Faults, taken: dict[str, Line]) -> Elements:
     for section in ("DEMANDS", "EMITTERS", "QUALITY", "SOURCES", "MIXING"):
         elements.refer(section, "node", elements.nodes)
     elements.refer("STATUS", "link", elements.links)
+    _controls(model, elements, faults)
     _patterns_and_curves(model, elements, faults)
     if not elements.nodes:
         faults.add(model_place(model), "nodes in [JUNCTIONS], [TANKS] or [RESERVOIRS]", None)
     return elements
+
+
+def _controls(model: Model, elements: Elements, faults: Faults) -> None:
+    """`LINK p1 OPEN IF NODE n1 ABOVE 3`; `IF TANK t1 LEVEL ABOVE 3`, `THEN PUMP p1 STATUS IS OPEN`."""
+    named = [(line, at) for line in model.lines("CONTROLS") for at in (0, 4)]
+    named += [(line, 1) for line in model.lines("RULES") if line.tokens[0].upper() in _CLAUSES]
+    for line, at in named:
+        word = line.text(at).upper()
+        names = elements.links if word in _LINK_WORDS else elements.nodes if word in _NODE_WORDS else None
+        if names is not None and line.text(at + 1) not in names:
+            faults.add(line.place(at + 1, word), f"a {word.lower()} of this model", line.text(at + 1))
 
 
 def model_place(model: Model) -> Any:

@@ -254,6 +254,18 @@ FAULTS = [
         "network.inp:6:1: JUNCTIONS: expected a line in [COORDINATES] for this node, got 'CC-J1'",
     ),
     (
+        "network.inp", "[TIMES]", "[CONTROLS]\nLINK CC-P2 CLOSED IF NODE CC-T2 ABOVE 4\n[TIMES]",
+        "network.inp:28:27: NODE: expected a node of this model, got 'CC-T2'",
+    ),
+    (
+        "network.inp", "[TIMES]", "[RULES]\nRULE 1\nIF TANK CC-T1 LEVEL > 4\nTHEN PIPE CC-P9 STATUS = CLOSED\n[TIMES]",
+        "network.inp:30:11: PIPE: expected a pipe of this model, got 'CC-P9'",
+    ),
+    (
+        "drainage.inp", "TIMESERIES CC-TS1", "TIMESERIES CC-TS2",
+        "drainage.inp:15:38: RAINGAGES: expected a series of [TIMESERIES], got 'CC-TS2'",
+    ),
+    (
         "network.inp", "[TIMES]", "[TYMES]",
         "network.inp:27:2: expected one of the sections BACKDROP, CONTROLS, COORDINATES, CURVES, DEMANDS,",
     ),
