@@ -17,7 +17,8 @@ from lifeline.store.pool import Store
 
 LANES = 2
 """Threads of each channel: a receiver that hangs on one notice does not hold up the next."""
-_LEASE_MARGIN_S = 20.0
+_LEASE_MARGIN_S = 5.0
+"""A delivery ends by its time-out; after so much more its courier is taken for dead."""
 _OUTAGE_AFTER = 3
 
 _log = log.logger("courier")

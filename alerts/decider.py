@@ -122,7 +122,7 @@ class Decider:
             why, action = lifecycle.shelf_ended(alarm, opened.now), AlarmAction.UNSHELVE
         if why is None:
             return
-        opened.change(replace(alarm, shelved_until=None), action, actor=ACTOR, reason=why.value)
+        opened.change(alarm, action, actor=ACTOR, reason=why.value)
         ALARMS.labels(alarm.kind.value, action.value).inc()
         _log.info("alarm moved by time", alarm=alarm.alarm_id, action=action.value, reason=why.value)
 

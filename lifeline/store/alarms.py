@@ -70,9 +70,7 @@ def act(
             )
         if action is AlarmAction.SHELVE and (until is None or until <= now):
             raise IllegalTransitionError("a shelved alarm must open again some day", advice="say until when")
-        after = replace(before, shelved_until=until if action is AlarmAction.SHELVE else None)
-        if action is AlarmAction.NOTE:
-            after = before
+        after = replace(before, shelved_until=until) if action is AlarmAction.SHELVE else before
         changed, _ = move(connection, after, action, actor=actor, now=now, reason=reason, note=note)
         notify(connection, Topic.ALARM)
         return changed
@@ -95,7 +93,12 @@ def move(
     For the store's own modules, which hold the row locked. Raises IllegalTransitionError.
     """
     state = next_state(alarm.state, action)
-    after = replace(alarm, state=state, closed_at=now if state in ENDED else None)
+    after = replace(
+        alarm,
+        state=state,
+        closed_at=now if state in ENDED else None,
+        shelved_until=alarm.shelved_until if state is AlarmState.SHELVED else None,
+    )
     row: Any = connection.execute(_SQL["change"], {**columns(after), "level_at": level_at}).fetchone()
     event = AlarmEvent(now, actor, action, alarm.state, state, reason, note, told=told)
     return replace(after, version=row.version), add_event(connection, alarm.alarm_id, event)

@@ -21,7 +21,7 @@ from alerts.channels.smtp import Smtp, compose
 from alerts.channels.webhook import Webhook
 from lifeline.errors import DeliveryError, SettingsError
 from lifeline.settings import ChannelSettings
-from tests.alert_receivers import HOST, MailReceiver, WebReceiver, raw_server
+from tests.alert_parts import HOST, MailReceiver, WebReceiver, raw_server
 
 TIMEOUT_S = 1.0
 HARD = "【红色 I级】人民大街下穿桥：积水 85 厘米\r\nBcc: everybody@example.org\n\n<script>"

@@ -1,6 +1,5 @@
 """From the finding's row to the receivers and back: the alerts stage on the real database, HTTP and SMTP."""
 
-import json
 import re
 import threading
 from collections.abc import Iterator, Mapping
@@ -21,7 +20,7 @@ from lifeline.settings import Settings
 from lifeline.store import alarms, findings, stages
 from lifeline.store.notices import NoticeState, notices_of
 from lifeline.store.pool import Store
-from tests.alert_receivers import FLOOD, MailReceiver, WebReceiver, eventually, later
+from tests.alert_parts import FLOOD, MailReceiver, WebReceiver, eventually, later, load_city
 
 FAST = {"first_backoff_s": 0.05, "longest_backoff_s": 0.2, "poll_s": 0.1, "delivery_timeout_s": 2.0}
 
@@ -70,26 +69,6 @@ def decision_of(store: Store, finding_id: int) -> tuple[str, str] | None:
             "SELECT step, reason FROM finding_decision WHERE finding_id = %s", (finding_id,)
         ).fetchone()
         return None if row is None else (row.step, row.reason)
-
-
-def load_city(store: Store) -> None:
-    """Changchun with thresholds, a catchment and the sensor of FLOOD, as a pack would have loaded them."""
-    depths = {"site": "underpass", "blue_m": 0.05, "yellow_m": 0.15, "orange_m": 0.27, "red_m": 0.4, "source": "t"}
-    flows = {"blue_m3_per_h": 2, "yellow_m3_per_h": 10, "orange_m3_per_h": 40, "red_m3_per_h": 150, "source": "t"}
-    levels = {"version": "test", "flood": [depths], "leak": [flows]}
-    with store.transaction() as connection:
-        connection.execute(
-            """INSERT INTO city (city_code, name_zh, name_en, version, timezone, lon, lat, settings, levels, sha256,
-                   loaded_at)
-               VALUES ('220100', '长春', 'Changchun', 't', 'Asia/Shanghai', 125.3, 43.9, '{}', %s, '', now())""",
-            (json.dumps(levels),),
-        )
-        connection.execute(
-            """INSERT INTO sensor (sensor_id, city_code, device_id, channel, quantity, unit, site, lon, lat,
-                   elevation_m, interval_s, range_min, range_max, name_zh, name_en)
-               VALUES ('CC-WD-03', '220100', 'CC-WD-03', 'depth', 'water_depth', 'm', 'underpass', 125.3, 43.9,
-                   200, 60, 0, 5, '人民大街下穿桥', 'Renmin Street underpass')"""
-        )
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from alerts.policy import Assessment, Ground, load
 from lifeline.alarm import ENDED, Alarm, AlarmState, Level, Standing
 from lifeline.finding import Finding, Phase
 from lifeline.provision import Provision
-from tests.alert_receivers import FLOOD, START, later
+from tests.alert_parts import FLOOD, START, later
 
 RHYTHM = load().rhythm
 ALARM = Alarm(

@@ -15,7 +15,7 @@ from lifeline.asset import Site
 from lifeline.city.levels import Levels, Thresholds
 from lifeline.errors import SettingsError
 from lifeline.finding import PROVISIONS, Finding, FindingKind
-from tests.alert_receivers import FLOOD
+from tests.alert_parts import FLOOD
 
 POLICY = load()
 LEVELS = Levels(

@@ -17,7 +17,7 @@ from lifeline.asset import Name
 from lifeline.finding import Candidate, FindingKind
 from lifeline.settings import ChannelSettings
 from lifeline.store.notices import GOOD_NEWS, Draft
-from tests.alert_receivers import FLOOD, START
+from tests.alert_parts import FLOOD, START
 from tests.unit.test_alert_lifecycle import ALARM
 
 SCENE = text.Scene(

@@ -62,5 +62,5 @@ FROM notice WHERE state <> 'delivered'
 
 -- name: bury
 -- Gives up what waits for a channel that is not in the settings any more.
-UPDATE notice SET state = 'dead', leased_until = NULL, last_error = 'no channel of this name in the settings'
+UPDATE notice SET state = 'dead', leased_until = NULL, last_error = format('the settings have no channel %%L', channel)
 WHERE state = 'waiting' AND channel <> ALL(%(channels)s)

@@ -1,4 +1,4 @@
-"""Real receivers that misbehave as they are told, and findings to tell of: for the tests of the alerts stage."""
+"""Parts for the tests of the alerts stage: real receivers that misbehave as they are told, a city, findings."""
 
 import email
 import email.policy
@@ -19,6 +19,7 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
 
 from lifeline.asset import Position
 from lifeline.finding import Finding, FindingKind, Phase
+from lifeline.store.pool import Store
 
 HOST = "127.0.0.1"
 START = datetime(2026, 7, 20, 8, 0, tzinfo=UTC)
@@ -43,6 +44,26 @@ def later(finding: Finding, seconds: float, **changes: Any) -> Finding:
     """The same subject so much after START."""
     changes.setdefault("phase", Phase.UPDATE)
     return replace(finding, detected_at=START + timedelta(seconds=seconds), **changes)
+
+
+def load_city(store: Store) -> None:
+    """Changchun with thresholds, a catchment and the sensor of FLOOD, as a pack would have loaded them."""
+    depths = {"site": "underpass", "blue_m": 0.05, "yellow_m": 0.15, "orange_m": 0.27, "red_m": 0.4, "source": "t"}
+    flows = {"blue_m3_per_h": 2, "yellow_m3_per_h": 10, "orange_m3_per_h": 40, "red_m3_per_h": 150, "source": "t"}
+    levels = {"version": "test", "flood": [depths], "leak": [flows]}
+    with store.transaction() as connection:
+        connection.execute(
+            """INSERT INTO city (city_code, name_zh, name_en, version, timezone, lon, lat, settings, levels, sha256,
+                   loaded_at)
+               VALUES ('220100', '长春', 'Changchun', 't', 'Asia/Shanghai', 125.3, 43.9, '{}', %s, '', now())""",
+            (json.dumps(levels),),
+        )
+        connection.execute(
+            """INSERT INTO sensor (sensor_id, city_code, device_id, channel, quantity, unit, site, lon, lat,
+                   elevation_m, interval_s, range_min, range_max, name_zh, name_en)
+               VALUES ('CC-WD-03', '220100', 'CC-WD-03', 'depth', 'water_depth', 'm', 'underpass', 125.3, 43.9,
+                   200, 60, 0, 5, '人民大街下穿桥', 'Renmin Street underpass')"""
+        )
 
 
 def eventually(met: Callable[[], Any], *, within_s: float = 30.0) -> Any:
