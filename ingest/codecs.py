@@ -2,5 +2,6 @@
 
 from ingest.contract import Registry
 from ingest.senml import SenmlJson
+from ingest.senml_cbor import SenmlCbor
 
-CODECS = Registry(SenmlJson())
+CODECS = Registry(SenmlJson(), SenmlCbor())

@@ -1,5 +1,6 @@
 """SenML JSON (RFC 8428, units RFC 8798, versions RFC 9100): each record resolved, or a fault that names it."""
 
+import math
 from typing import Any
 
 import orjson
@@ -35,10 +36,15 @@ class SenmlJson:
         try:
             pack = orjson.loads(payload)
         except orjson.JSONDecodeError as error:
-            raise _malformed(f"not JSON: {error}") from error
-        if not isinstance(pack, list) or not pack:
-            raise _malformed("a SenML pack is an array of at least one record")
-        return _common(pack, f"{device_id}:") or _Resolver(device_id, received_s).resolve(pack)
+            raise malformed(f"not JSON: {error}") from error
+        return resolve(pack, device_id=device_id, received_s=received_s)
+
+
+def resolve(pack: Any, *, device_id: str, received_s: float) -> Decoded:
+    """The records of a parsed pack under the labels of its JSON form. Raises WireError where it is no pack."""
+    if not isinstance(pack, list) or not pack:
+        raise malformed("a SenML pack is an array of at least one record")
+    return _common(pack, f"{device_id}:") or _Resolver(device_id, received_s).resolve(pack)
 
 
 def _common(pack: list[Any], prefix: str) -> Decoded | None:
@@ -62,6 +68,8 @@ def _common(pack: list[Any], prefix: str) -> Decoded | None:
     ):
         return None
     if not (set(map(type, units)) == _TEXT and set(units) <= _PRIMARY) or base_time + min(times) < RELATIVE_BELOW_S:
+        return None
+    if math.isnan(base_time + sum(times)):
         return None
     return Decoded(channels, [unit or None for unit in units], [base_time + time for time in times], values)
 
@@ -179,6 +187,8 @@ class _Resolver:
         if self._time_s is None:
             raise _FaultyRecordError(RejectReason.MALFORMED, "the base time is not a number")
         time_s: float = self._time_s + own
+        if math.isnan(time_s):
+            raise _FaultyRecordError(RejectReason.MALFORMED, "the time is not a number")
         return self._received_s + time_s if time_s < RELATIVE_BELOW_S else time_s
 
     def _number(self, fields: dict[str, Any]) -> float:
@@ -192,5 +202,6 @@ class _Resolver:
         return value
 
 
-def _malformed(message: str) -> WireError:
+def malformed(message: str) -> WireError:
+    """The error of a payload that is no pack."""
     return WireError(message, reason=RejectReason.MALFORMED, advice="see docs/wire.md")
