@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Self
 
 import pytest
 
@@ -58,12 +59,19 @@ class _Demo:
         pytest.fail(f"no line with {pattern!r} in:\n" + "\n".join(self.lines))
 
     def interrupt(self) -> int:
+        """Ctrl-C; the exit code."""
         self._process.send_signal(signal.SIGINT)
-        code = self._process.wait(60)
+        return self._process.wait(60)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.wait()
         self._reader.join(10)
         if self._process.stdout is not None:
             self._process.stdout.close()
-        return code
 
 
 def _processes_of(data: Path) -> list[str]:
@@ -82,15 +90,15 @@ def _processes_of(data: Path) -> list[str]:
 @pytest.mark.timeout(600)
 def test_from_a_burst_to_the_acknowledged_alarm(tmp_path: Path) -> None:
     data = tmp_path / "demo"
-    demo = _Demo(data, "--scenario", "burst")
-    opened = demo.wait_for(r"burst opened at pipe (\S+?),? ")
-    demo.wait_for(r"finding onset: burst:")
-    demo.wait_for(r"alarm \d+ open by system:alerts")
-    demo.wait_for(r"mail received: ")
-    demo.wait_for(r"web hook received: ")
-    demo.wait_for(r"alarm \d+ acknowledge by ")
-    demo.wait_for(r"readings: [1-9][\d.]*/s")
-    assert demo.interrupt() == 0
+    with _Demo(data, "--scenario", "burst") as demo:
+        opened = demo.wait_for(r"burst opened at pipe (\S+?),? ")
+        demo.wait_for(r"finding onset: burst:")
+        demo.wait_for(r"alarm \d+ open by system:alerts")
+        demo.wait_for(r"mail received: ")
+        demo.wait_for(r"web hook received: ")
+        demo.wait_for(r"alarm \d+ acknowledge by ")
+        demo.wait_for(r"readings: [1-9][\d.]*/s")
+        assert demo.interrupt() == 0
     assert _processes_of(data) == []
 
     pack = city.load(CHANGCHUN)
