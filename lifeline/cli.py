@@ -253,6 +253,15 @@ def backfill(file: Annotated[Path, typer.Argument(help="CSV: sensor_id,observed_
     )
 
 
+@app.command()
+def resend(channel: Annotated[str, typer.Option(help="only notices of this channel; none: of all")] = "") -> None:
+    """Send again the notices that were given up, after their channel was mended."""
+    from lifeline.store.notices import revive
+
+    with _store() as store:
+        out.print(f"{revive(store, now=SystemClock().now(), channel=channel or None)} notices are sent again")
+
+
 @city_app.command("check")
 def city_check(folder: Folder) -> None:
     """Name every fault of a pack with file, line, column and what was expected."""

@@ -1,6 +1,5 @@
 """Checks every part of a deployment and says of each, in one line, how it stands and what to do."""
 
-import json
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -201,8 +200,12 @@ def _stage_checks(store: Store, clock: Clock) -> Iterator[Check]:
             advice = f"start it: `lifeline {stage}`, or look at its log"
             yield Check(stage, Verdict.FAULT, f"last sign of life {age.total_seconds():.0f} s ago", advice)
         else:
-            detail = json.dumps(last.detail, ensure_ascii=False)
-            yield Check(stage, Verdict.OK, f"runs since {last.started_at:%Y-%m-%d %H:%M:%SZ} {detail}")
+            figures = ", ".join(f"{name} {_brief(value)}" for name, value in last.detail.items())
+            yield Check(stage, Verdict.OK, f"runs since {last.started_at:%Y-%m-%d %H:%M:%SZ}; {figures}")
+
+
+def _brief(value: object) -> str:
+    return " ".join(value) if isinstance(value, dict) else str(value)
 
 
 def _guarded(part: str, check: Callable[[], Check]) -> Check:

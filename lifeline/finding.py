@@ -84,6 +84,11 @@ class Finding:
     finding_id: int = 0
 
     @property
+    def is_about_zone(self) -> bool:
+        """True where the subject is the zone itself and the sensors are only its witnesses."""
+        return self.zone_id is not None and self.subject.partition(":")[2] == self.zone_id
+
+    @property
     def provisions(self) -> tuple[Provision, ...]:
         """The provisions that an alarm of this kind serves."""
         return PROVISIONS[self.kind]

@@ -54,6 +54,7 @@ class Docket:
         connection.execute(_SQL["begin"], {"engine": engine})
         self.position: int = self._row("position", engine=engine).finding_id
         self._changed = False
+        self._told = False
 
     def findings(self, limit: int) -> list[Finding]:
         """The next findings without a decision, in the order of their writing."""
@@ -73,7 +74,7 @@ class Docket:
             timezone=row.timezone or "Asia/Shanghai",
             levels=levels,
             zone=Name(row.zone_zh, row.zone_en) if row.zone_zh else None,
-            sensor=Name(row.sensor_zh, row.sensor_en) if row.sensor_zh else None,
+            sensor=Name(row.sensor_zh, row.sensor_en) if row.sensor_zh and not finding.is_about_zone else None,
             site=Site(row.site) if row.site else None,
         )
 
@@ -167,6 +168,7 @@ class Docket:
     def tell(self, event_id: int, drafts: Sequence[Draft], *, told: str) -> None:
         """Puts the notices of an event into the outbox and records why these or none."""
         notices.add(self._connection, drafts, now=self.now)
+        self._told = self._told or bool(drafts)
         self._connection.execute(_SQL["set_told"], {"event_id": event_id, "told": told})
 
     def heard(self, alarm_id: int) -> set[tuple[str, str]]:
@@ -196,6 +198,8 @@ class Docket:
         self._connection.execute(_SQL["advance"], {"engine": self._engine, "finding_id": self.position})
         if self._changed:
             notify(self._connection, Topic.ALARM)
+        if self._told:
+            notify(self._connection, Topic.NOTICE)
 
     def _row(self, query: str, **values: Any) -> Any:
         return self._connection.execute(_SQL[query], values).fetchone()
