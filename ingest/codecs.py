@@ -1,7 +1,8 @@
 """The registered codecs: a new wire format is one file and one entry here."""
 
 from ingest.contract import Registry
+from ingest.hj212.codec import Hj212
 from ingest.senml import SenmlJson
 from ingest.senml_cbor import SenmlCbor
 
-CODECS = Registry(SenmlJson(), SenmlCbor())
+CODECS = Registry(SenmlJson(), SenmlCbor(), Hj212())

@@ -50,6 +50,8 @@ class RejectReason(StrEnum):
     """the payload speaks for another device than its topic"""
     NO_VALUE = "no-value"
     """a record without a numeric value"""
+    FLAGGED = "flagged"
+    """the device itself says that the value is no measurement: test, maintenance, fault, calibration"""
     NOT_FINITE = "not-finite"
     """NaN or infinite"""
     UNIT = "unit"

@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 NOW_S = 1_795_428_300.0
 """2026-11-23T10:05:00Z"""
+LOCAL_S = NOW_S - 8 * 3600
+"""2026-11-23 10:05:00 in Beijing"""
 Row = tuple[str, str | None, float, float]
 """channel, unit, time in s, value"""
 
@@ -31,5 +33,16 @@ SAMPLES: dict[str, Sample] = {
             "a300656c6576656c06383b02fb3ff35c28f5c28f5c"
         ),
         _SENML_ROWS,
+    ),
+    "hj212": Sample(
+        "220102A8900016F00016002A",
+        b"##0200QN=20261123100500123;ST=32;CN=2011;PW=123456;MN=220102A8900016F00016002A;Flag=5;CP=&&"
+        b"DataTime=20261123100500;w00000-Rtd=12.5,w00000-Flag=N;w01018-Rtd=38.2,w01018-Flag=N;"
+        b"w21003-Rtd=1.35,w21003-Flag=N&&5880\r\n",
+        [
+            ("w00000-Rtd", "l/s", LOCAL_S, 12.5),
+            ("w01018-Rtd", "mg/l", LOCAL_S, 38.2),
+            ("w21003-Rtd", "mg/l", LOCAL_S, 1.35),
+        ],
     ),
 }
