@@ -15,11 +15,12 @@ from lifeline.store import notices
 from lifeline.store.notices import Notice
 from lifeline.store.pool import Store
 
-LANES = 2
+LANES = 4
 """Threads of each channel: a receiver that hangs on one notice does not hold up the next."""
 _LEASE_MARGIN_S = 5.0
 """A delivery ends by its time-out; after so much more its courier is taken for dead."""
 _OUTAGE_AFTER = 3
+_LOOK_S = 0.2
 
 _log = log.logger("courier")
 
@@ -55,32 +56,59 @@ class Outage:
             return ended
 
 
+class Bell:
+    """Wakes one of the lanes of a channel: a ring that finds all of them busy is kept for the first that is free."""
+
+    def __init__(self) -> None:
+        self._rung = False
+        self._condition = threading.Condition()
+
+    def ring(self) -> None:
+        with self._condition:
+            self._rung = True
+            self._condition.notify()
+
+    def wait(self, timeout_s: float) -> bool:
+        """True when it was rung, False after `timeout_s`."""
+        with self._condition:
+            rung = self._condition.wait_for(lambda: self._rung, timeout_s)
+            self._rung = False
+            return rung
+
+
 class Lane:
-    """One thread's work for one channel. `outage` is shared by the lanes of the channel."""
+    """One thread's work for one channel. `bell` and `outage` are shared by the lanes of the channel."""
 
     def __init__(
-        self, store: Store, name: str, channel: Channel, *, settings: AlertsSettings, clock: Clock, outage: Outage
+        self,
+        store: Store,
+        name: str,
+        channel: Channel,
+        *,
+        settings: AlertsSettings,
+        clock: Clock,
+        bell: Bell,
+        outage: Outage,
     ) -> None:
-        self.wake = threading.Event()
         self._store = store
         self._name = name
         self._channel = channel
         self._settings = settings
         self._clock = clock
+        self._bell = bell
         self._outage = outage
 
     def run(self, stop: threading.Event) -> None:
-        """Until `stop` is set, which lets the delivery in hand end."""
+        """Looks for notices whenever the bell rings, until `stop` is set, which lets the delivery in hand end."""
         while not stop.is_set():
+            if not self._bell.wait(_LOOK_S):
+                continue
             try:
-                busy = self.deliver_next(stop)
+                while not stop.is_set() and self.deliver_next(stop):
+                    pass
             except StoreError as error:
                 _log.warning("outbox out of reach", channel=self._name, error=str(error))
                 self._clock.wait(self._settings.poll_s, stop)
-                continue
-            if not busy:
-                self.wake.wait(self._settings.poll_s)
-                self.wake.clear()
 
     def deliver_next(self, stop: threading.Event) -> bool:
         """Delivers the gravest due notice; False where none is due. Raises StoreError where none can be taken."""
@@ -93,6 +121,7 @@ class Lane:
         )
         if not leased:
             return False
+        self._bell.ring()  # there may be more: the next free lane looks
         notice = leased[0]
         record = self._attempt(notice)
         # no transaction is open while the receiver works, so the outcome may meet a database that is away: it is kept

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from alerts import lifecycle, telling, text
 from alerts.lifecycle import Decision, Step, Why
-from alerts.policy import Policy, assess
+from alerts.policy import Audience, Policy, assess
 from alerts.telling import Told
 from lifeline import log
 from lifeline.alarm import Alarm, AlarmAction, Level
@@ -144,12 +144,13 @@ class Decider:
             opened.tell(event.event_id, (), told=Told.UNTELLABLE.value)
 
     def _tell(self, opened: Docket, happening: text.Happening, event_id: int, level_reason: str) -> None:
+        hearers = self._policy.audience(happening.action) is Audience.HEARD
         told = telling.tell(
             happening,
             event_id,
             policy=self._policy,
             channels=self._settings.alerts.channels,
-            heard=opened.heard(happening.alarm.alarm_id),
+            heard=opened.heard(happening.alarm.alarm_id) if hearers else (),
             level_reason=level_reason,
             link=link(self._settings, happening.alarm.alarm_id),
         )

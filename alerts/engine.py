@@ -7,7 +7,7 @@ from pathlib import Path
 
 from alerts import policy
 from alerts.channels import channels_of
-from alerts.courier import LANES, Lane, Outage
+from alerts.courier import LANES, Bell, Lane, Outage
 from alerts.decider import NAME, Decider
 from lifeline import log
 from lifeline.clock import Clock
@@ -31,19 +31,21 @@ def run(settings: Settings, *, stop: threading.Event, clock: Clock) -> None:
     in_force = policy.load(Path(settings.alerts.policy_file) if settings.alerts.policy_file else policy.BUILT_IN)
     channels = channels_of(settings.alerts.channels, timeout_s=settings.alerts.delivery_timeout_s)
     url = settings.require_database()
-    with Store(url, name="lifeline-alerts", connections=3 + LANES * len(channels)) as store:
+    with Store(url, name="lifeline-alerts", connections=4 + 2 * len(channels)) as store:
+        bells = {name: Bell() for name in channels}
         lanes: list[Lane] = []
         for name, channel in channels.items():
-            outage = Outage()
+            bell, outage = bells[name], Outage()
             lanes += [
-                Lane(store, name, channel, settings=settings.alerts, clock=clock, outage=outage) for _ in range(LANES)
+                Lane(store, name, channel, settings=settings.alerts, clock=clock, bell=bell, outage=outage)
+                for _ in range(LANES)
             ]
         decider = Decider(store, settings, in_force, clock)
         _log.info("alerts run", policy=in_force.version, channels=sorted(channels))
         _together(
             [
                 ("decide", lambda halt: _decide(store, decider, settings.alerts.poll_s, clock, halt)),
-                ("outbox", lambda halt: _watch_outbox(store, lanes, settings.alerts.poll_s, halt)),
+                ("outbox", lambda halt: _watch_outbox(store, list(bells.values()), settings.alerts.poll_s, halt)),
                 ("beat", lambda halt: _beat(store, list(channels), clock, halt)),
                 *((f"lane-{number}", lane.run) for number, lane in enumerate(lanes)),
             ],
@@ -67,13 +69,13 @@ def _decide(store: Store, decider: Decider, poll_s: float, clock: Clock, halt: t
         listener.close()
 
 
-def _watch_outbox(store: Store, lanes: list[Lane], poll_s: float, halt: threading.Event) -> None:
+def _watch_outbox(store: Store, bells: list[Bell], poll_s: float, halt: threading.Event) -> None:
     listener = store.listener(Topic.NOTICE)
     try:
         while not halt.is_set():
             listener.wait(poll_s, halt)
-            for lane in lanes:
-                lane.wake.set()
+            for bell in bells:
+                bell.ring()
     finally:
         listener.close()
 

@@ -65,7 +65,10 @@ class Notice:
 
 
 def add(connection: Connection, drafts: Sequence[Draft], *, now: datetime) -> None:
-    """Puts notices into the outbox within the caller's transaction; one with a known key is there already."""
+    """Puts notices into the outbox within the caller's transaction, which wakes the couriers (Topic.NOTICE) itself.
+
+    One with a known key is there already.
+    """
     for draft in drafts:
         connection.execute(
             _SQL["add"],
@@ -82,8 +85,6 @@ def add(connection: Connection, drafts: Sequence[Draft], *, now: datetime) -> No
                 "now": now,
             },
         )
-    if drafts:
-        notify(connection, Topic.NOTICE)
 
 
 def lease(store: Store, *, channel: str, now: datetime, lease_s: float, limit: int) -> list[Notice]:

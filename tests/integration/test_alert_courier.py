@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from alerts.channels.double import ChannelDouble
 from alerts.channels.port import Letter
-from alerts.courier import Lane, Outage, backoff_s
+from alerts.courier import Bell, Lane, Outage, backoff_s
 from lifeline.clock import SetClock
 from lifeline.errors import DeliveryError
 from lifeline.settings import AlertsSettings
@@ -68,7 +68,7 @@ class Desk:
         self.alarm_id = alarm_id
         self.channel = ChannelDouble(script)
         self.clock = SetClock(BEGIN)
-        self.lane = Lane(store, name, self.channel, settings=SETTINGS, clock=self.clock, outage=Outage())
+        self.lane = Lane(store, name, self.channel, settings=SETTINGS, clock=self.clock, bell=Bell(), outage=Outage())
 
     def work(self) -> int:
         """Delivers what is due; how many attempts that took."""
@@ -145,7 +145,7 @@ def test_a_channel_that_breaks_counts_as_a_failure(store: Store, alarm_id: int) 
             raise ZeroDivisionError("oops")
 
     desk = Desk(store, alarm_id)
-    lane = Lane(store, "ops", Broken(), settings=SETTINGS, clock=desk.clock, outage=Outage())
+    lane = Lane(store, "ops", Broken(), settings=SETTINGS, clock=desk.clock, bell=Bell(), outage=Outage())
     put(store, alarm_id, "key")
     assert lane.deliver_next(NEVER)
     assert desk.notice("key").last_error == "ZeroDivisionError: oops"
