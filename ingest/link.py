@@ -61,6 +61,9 @@ class Link:
         self._subscribed = False
         self._refusal: LinkError | None = None
         self._settled: deque[Sequence[Message]] = deque()
+        self._stored: dict[int, tuple[str, bytes]] = {}
+        """what is stored and could not be acknowledged, by packet identifier: it comes again"""
+        self._was_useful = False
         self._outgoing: deque[tuple[str, bytes]] = deque()
         self._bell, self._ear = socket.socketpair()
         self._bell.setblocking(False)
@@ -69,8 +72,11 @@ class Link:
         buffer.on_room = self.wake
 
     def acknowledge(self, messages: Sequence[Message]) -> None:
-        """Tells the broker that `messages` are stored. Those of an earlier connection are left out: the broker sends
-        them again, and packet identifiers mean other messages by now."""
+        """Tells the broker that `messages` are stored.
+
+        Those of an earlier connection cannot be: their packet identifiers may mean other messages by now. The broker
+        sends them again, and what comes again unchanged is acknowledged then, without a second look.
+        """
         self._settled.append(messages)
         self.wake()
 
@@ -94,11 +100,13 @@ class Link:
         backoff_s = FIRST_BACKOFF_S
         try:
             while not stop.is_set():
+                self._was_useful = False
                 try:
                     self._connect()
-                    backoff_s = FIRST_BACKOFF_S
                     self._serve(stop)
                 except (OSError, FrameError) as error:
+                    if self._was_useful:
+                        backoff_s = FIRST_BACKOFF_S
                     if self._refusal is None:
                         _log.warning("connection lost", error=str(error) or type(error).__name__, retry_s=backoff_s)
                 self._disconnected()
@@ -170,7 +178,10 @@ class Link:
             messages = connection.fill(epoch=self._epoch, received_us=received_us)
         except BlockingIOError:
             return
+        if self._stored and messages:
+            messages = self._without_stored(messages, connection)
         if messages:
+            self._was_useful = True
             self._buffer.put(messages)
         while connection.has_packets_for_paho:
             self._client.loop_read()
@@ -181,12 +192,22 @@ class Link:
         while self._settled:
             messages = self._settled.popleft()
             connection.acknowledge(m.mid for m in messages if m.mid and m.epoch == self._epoch)
+            self._stored |= {m.mid: (m.topic, m.payload) for m in messages if m.mid and m.epoch != self._epoch}
         while self._outgoing and self._subscribed:
             topic, payload = self._outgoing.popleft()
             self._client.publish(topic, payload, qos=1)
         if self._client.want_write():
             self._client.loop_write()
         connection.flush()
+
+    def _without_stored(self, messages: list[Message], connection: FrameSocket) -> list[Message]:
+        """Acknowledges those that are stored and came again: same identifier, topic and payload."""
+        again = {m.mid for m in messages if m.is_again and self._stored.get(m.mid) == (m.topic, m.payload)}
+        for mid in again:
+            del self._stored[mid]
+        connection.acknowledge(m.mid for m in messages if m.mid in again)
+        self._was_useful = self._was_useful or bool(again)
+        return [m for m in messages if m.mid not in again]
 
     def _connection(self) -> FrameSocket:
         """The live connection. Raises ConnectionError where paho has given it up."""
@@ -196,7 +217,6 @@ class Link:
 
     def _disconnected(self) -> None:
         self._epoch += 1
-        self._settled.clear()
         if self._socket is not None:
             self._socket.close()
             self._socket = None
@@ -215,8 +235,10 @@ class Link:
         if reason.is_failure:
             self._refuse(reason, "connect")
             return
-        if not flags.session_present and self._epoch > 1:
-            _log.warning("the broker has lost our session; devices that wait for receipts will send again")
+        if not flags.session_present:
+            self._stored.clear()
+            if self._epoch > 1:
+                _log.warning("the broker has lost our session; devices that wait for receipts will send again")
         _log.info("connected", session_present=flags.session_present)
         options = SubscribeOptions(qos=1, retainHandling=_RETAINED_IF_NEW)
         client.subscribe([(topic, options) for topic in SUBSCRIPTIONS])
@@ -225,7 +247,7 @@ class Link:
         for reason in reasons:
             if reason.is_failure:
                 self._refuse(reason, "subscribe")
-        self._subscribed = self._refusal is None
+        self._subscribed = self._was_useful = self._refusal is None
 
     def _on_disconnect(self, _client: Any, _data: Any, flags: Any, reason: Any, _properties: Any) -> None:
         if flags.is_disconnect_packet_from_server and reason.value in _ADVICE:

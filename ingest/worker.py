@@ -64,6 +64,11 @@ class Worker:
         self._failure: Exception | None = None
         self._pulse = _Pulse(store, clock, self._buffer)
 
+    @property
+    def held(self) -> int:
+        """Messages in hand: taken from the broker and not committed."""
+        return self._buffer.held
+
     def run(self, stop: threading.Event) -> None:
         """Serves until `stop`; what is in hand and not stored then stays with the broker."""
         link_stop = threading.Event()
