@@ -71,6 +71,7 @@ class LocalDatabase(LocalServer):
 
     name = "database"
     error = StoreError
+    start_limit_s = 900.0  # after a crash it first works in what it had logged
     stop_signal = signal.SIGINT  # PostgreSQL: fast shutdown, open transactions are rolled back
 
     def __init__(self, root: Path, data_dir: Path, *, durable: bool = True, report: Report = lambda _: None) -> None:

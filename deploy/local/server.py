@@ -23,6 +23,7 @@ from lifeline.errors import LifelineError
 _LOG_LIMIT_BYTES = 16 * 1024 * 1024
 _TRIES = 3
 _ENDING_S = 30.0
+_TELL_EVERY_S = 10.0
 
 
 class LocalServer(ABC):
@@ -181,12 +182,16 @@ class LocalServer(ABC):
         return self._wait_until_ready()
 
     def _wait_until_ready(self) -> bool:
-        deadline = time.monotonic() + self.start_limit_s
-        while time.monotonic() < deadline:
+        began = time.monotonic()
+        told_s = 0.0
+        while (waited_s := time.monotonic() - began) < self.start_limit_s:
             if not self.is_running:
                 return False
             if self._is_ready():
                 return True
+            if waited_s - told_s > _TELL_EVERY_S:
+                told_s = waited_s
+                self.report(f"{self.name} is still starting after {waited_s:.0f} s; see {self.log_file}")
             time.sleep(0.01)
         self.kill()
         return False
