@@ -6,7 +6,7 @@ from pathlib import Path
 
 from benchmarks.table import Figure, show, write_json
 
-NAMES = ("ingest", "alarm_delay", "startup")
+NAMES = ("ingest", "alarm_delay", "console", "startup")
 
 
 def main() -> None:

@@ -36,6 +36,8 @@ _BEAT_S = 5.0
 _STOP_S = 3
 """how long an answer under way may take when the stage stops"""
 _CONNECTIONS = 6
+_PATIENCE_S = 3.0
+"""a person who waits for a database that is away is told so after this"""
 _FOLDER = Path(__file__).parent
 
 
@@ -47,7 +49,12 @@ def run(settings: Settings, *, stop: threading.Event, clock: Clock) -> None:
     logger = log.logger(STAGE)
     listening = _listen(settings.console.host, settings.console.port)
     port = listening.getsockname()[1]
-    with listening, Store(settings.require_database(), name="lifeline-console", connections=_CONNECTIONS) as store:
+    with (
+        listening,
+        Store(
+            settings.require_database(), name="lifeline-console", connections=_CONNECTIONS, timeout_s=_PATIENCE_S
+        ) as store,
+    ):
         feed = Feed(
             store, clock, refresh_s=settings.console.refresh_s, silent_intervals=settings.console.silent_intervals
         )

@@ -45,7 +45,7 @@ class Texts:
         text = self._entries[key]
         return text.format(**values) if values else text
 
-    def keys(self) -> frozenset[str]:
+    def every_key(self) -> frozenset[str]:
         """Every key of the catalogue."""
         return frozenset(self._entries)
 

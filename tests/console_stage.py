@@ -108,7 +108,7 @@ def chromium() -> Iterator[Browser]:
             browser.close()
 
 
-@dataclass(slots=True)
+@dataclass
 class Watched:
     """A page and everything that went wrong in it."""
 

@@ -31,8 +31,16 @@ _SYSTEM = "system:"
 Json = dict[str, Any]
 
 
-def row(desk: Desk, alarm: LiveAlarm) -> Json:
-    """An alarm as the list and the map show it."""
+def rows(desk: Desk) -> list[Json]:
+    """All live alarms as the list and the map show them."""
+    turn = desk.feed.turn
+    if turn not in desk.rows:
+        desk.rows.clear()
+        desk.rows[turn] = [_row(desk, alarm) for alarm in desk.feed.alarms]
+    return desk.rows[turn]
+
+
+def _row(desk: Desk, alarm: LiveAlarm) -> Json:
     return {
         "id": alarm.alarm_id,
         "version": alarm.version,

@@ -1,6 +1,7 @@
 """What every page works with."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from console.dossier import Dossiers
 from console.feed import Feed
@@ -22,6 +23,8 @@ class Desk:
     settings: Settings
     dossiers: Dossiers
     texts: Texts
+    rows: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
+    """live alarms in words, by the feed's turn: made once, however many people look"""
 
     def timezone(self, city: str | None) -> str:
         """The time zone of a city."""

@@ -136,7 +136,7 @@ class Frame:
         with self.client:
             if change.cities or change.alarms or change.ended:
                 self.draw_cities()
-            elif change.sensors or not change.answering:
+            elif change.sensors or not change.readings:
                 self.draw_status()
 
     def choose_city(self, city: Any) -> None:

@@ -150,7 +150,8 @@ export default {
           symbol.bindTooltip(() => plain(this.named(properties) + places));
           groups[name].addLayer(symbol);
         }
-      for (const { geometry, properties } of features.sensors) {
+      const odd = ({ properties: { level, state } }) => (level ? 2 : 0) + (state === "good" ? 0 : 1);
+      for (const { geometry, properties } of features.sensors.sort((a, b) => odd(a) - odd(b))) {
         const symbol = new Symbol(latlng(geometry.coordinates), { renderer: top, shape: "sensor", radius: 6, ...properties });
         symbol.bindTooltip(() => plain(this.describe(symbol.options)));
         symbol.on("click", () => this.$emit("sensor", properties.id));

@@ -11,7 +11,7 @@ from console.curves import Curve
 from console.dossier import Dossier, measured
 from console.feed import Change
 from console.pages.alarm_view import actor as by_whom
-from console.pages.alarm_view import panel, row
+from console.pages.alarm_view import panel, rows
 from console.pages.desk import Desk
 from console.pages.frame import Frame
 from console.pages.parts import AlarmPanel, AlarmQueue, NetworkMap, SensorPanel
@@ -212,9 +212,9 @@ class Situation:
         self._map.show(cities=cities, city=self._frame.city)
 
     def _draw_alarms(self) -> None:
-        rows = [row(self._desk, alarm) for alarm in self._desk.feed.alarms if self._frame.here(alarm.city_code)]
-        self._queue.show(alarms=rows, selected=self._alarm_id)
-        self._map.show(alarms=rows, selected=self._alarm_id)
+        shown = [row for row in rows(self._desk) if self._frame.here(row["city"])]
+        self._queue.show(alarms=shown, selected=self._alarm_id)
+        self._map.show(alarms=shown, selected=self._alarm_id)
 
     async def _draw_panel(self) -> None:
         if self._sensor_id:

@@ -14,7 +14,7 @@ from lifeline.store.notices import NoticeState
 from lifeline.units import Quantity
 
 CONSOLE = Path(__file__).parents[2] / "console"
-GROUPS = {
+GROUPS: dict[str, list[str]] = {
     "state": [one.value for one in AlarmState],
     "action": [one.value for one in AlarmAction],
     "level": [str(one.value) for one in Level],
@@ -31,21 +31,23 @@ GROUPS = {
     "bar": ["connected", "disconnected", "store_away"],
 }
 """Keys that are put together from a value."""
-_LITERAL = re.compile(r"""(?:texts\(|_texts\(|Mark\(|texts\[)\s*["']([a-z_]+\.[a-z_.]*[a-z_])["']|["']((?:detail)\.[a-z_]+)["']""")
+_LITERAL = re.compile(
+    r"""(?:texts\(|_texts\(|Mark\(|texts\[)\s*["']([a-z_]+\.[a-z_.]*[a-z_])["']|["'](detail\.[a-z_]+)["']"""
+)
 
 
 def _used() -> set[str]:
     literal = {
-        next(filter(None, found))
+        plain or detail
         for path in [*CONSOLE.rglob("*.py"), *CONSOLE.rglob("*.js")]
-        for found in _LITERAL.findall(path.read_text(encoding="utf-8"))
+        for plain, detail in _LITERAL.findall(path.read_text(encoding="utf-8"))
     }
     return literal | {f"{group}.{value}" for group, values in GROUPS.items() for value in values}
 
 
 def _entries(language: Language) -> dict[str, str]:
     texts = Texts.of(language)
-    return {key: texts(key) for key in texts.keys()}
+    return {key: texts(key) for key in texts.every_key()}
 
 
 def test_both_catalogues_have_what_is_used_and_nothing_else() -> None:

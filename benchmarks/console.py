@@ -1,0 +1,238 @@
+"""The console of a large city: first paint, an alarm from its row to the page, fifty watchers at once, the API."""
+
+import os
+import re
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx
+import numpy as np
+from playwright.sync_api import sync_playwright
+from websockets.sync.client import ClientConnection, connect
+
+from benchmarks.table import Figure
+from deploy.local import root
+from deploy.local.database import LocalDatabase
+from deploy.local.port import free_port
+from deploy.stages import verb_command
+from lifeline.alarm import Level
+from lifeline.asset import Asset, AssetKind, Name, Position, Sensor, Site
+from lifeline.city.pack import CityPack, load
+from lifeline.clock import SystemClock
+from lifeline.finding import Finding, FindingKind, Phase
+from lifeline.store import decisions, findings, readings, views
+from lifeline.store.cities import load_pack
+from lifeline.store.migrate import migrate
+from lifeline.store.pool import Store, Topic, notify
+from lifeline.store.stages import stages
+from lifeline.supervise import Supervisor
+from lifeline.units import Quantity
+
+TITLE = "console: 10,000 sensors and 5,000 pipes on one page"
+SENSORS, PIPES, WATCHERS, ALARMS, CALLS = 10_000, 5_000, 50, 20, 40
+LIMIT_S = 1.0
+_CITY = "220200"
+_PACK = Path(__file__).parents[1] / "simulators" / "packs" / "jilin"
+_CHROMIUM = "/usr/bin/chromium"
+_ARGUMENTS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+_GIVE_UP_S = 60.0
+_MINUTES_OF_A_YEAR = 525_600
+Places = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
+
+
+def measure() -> list[Figure]:
+    """Loads the city, opens the page in Chromium, lets WATCHERS follow over the page's own websocket."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lifeline-bench-")))
+        database = stack.enter_context(LocalDatabase(root.ensure(), folder / "database"))
+        migrate(database.url)
+        store = stack.enter_context(Store(database.url, name="lifeline-bench"))
+        _load(store)
+        url = stack.enter_context(_console(database.url, folder))
+        browser = stack.enter_context(sync_playwright()).chromium.launch(executable_path=_CHROMIUM, args=_ARGUMENTS)
+        stack.callback(browser.close)
+        paints, page = [], browser.new_page(viewport={"width": 1920, "height": 1080})
+        for _ in range(3):
+            began = time.monotonic()
+            page.goto(f"{url}/zh?city={_CITY}")
+            page.wait_for_selector(".ll-map-canvas canvas")
+            page.wait_for_selector(".ll-map-note", state="detached")
+            paints.append(time.monotonic() - began)
+        seen = []
+        for number in range(ALARMS):
+            began = _raise_alarm(store, f"page {number}")
+            page.wait_for_selector(f"text=page {number} ", timeout=_GIVE_UP_S * 1000)
+            seen.append(time.monotonic() - began)
+        page.close()
+        told, load = _watched(store, url)
+        day, year = _api(url, 1), _api(url, 365)
+    return [
+        Figure("first paint, new browser", paints[0], "s"),
+        Figure("first paint, known browser", min(paints[1:]), "s"),
+        Figure("alarm row to the page in Chromium, p95", _p95(seen), "s", "limit", LIMIT_S),
+        Figure(f"alarm row to each of {WATCHERS} watchers, p95", _p95(told), "s", "limit", LIMIT_S),
+        Figure(f"processor time of the console with {WATCHERS} watchers", load, "cores"),
+        Figure("API: a day of one sensor, p95", 1000 * _p95(day), "ms"),
+        Figure("API: a year of one sensor in 500 steps, p95", 1000 * _p95(year), "ms"),
+    ]
+
+
+def _load(store: Store) -> None:
+    now, rng = datetime.now(UTC), np.random.default_rng(1)
+    lon, lat = 125.2 + 0.3 * rng.random(SENSORS), 43.75 + 0.2 * rng.random(SENSORS)
+    load_pack(store, _pack(lon, lat, rng), now=now)
+    keys = np.array([sensor.sensor_key for sensor in views.sensors(store)], "i4")
+    minute, end = np.timedelta64(60, "s"), np.datetime64(now.replace(tzinfo=None), "us")
+    for key, minutes in [*((keys[i::10], 60) for i in range(10)), (keys[:1], _MINUTES_OF_A_YEAR)]:
+        rows = np.zeros(len(key) * minutes, readings.READING)
+        rows["sensor_key"] = np.repeat(key, minutes)
+        age = np.tile(np.arange(minutes) + (60 if minutes > 60 else 0), len(key))
+        rows["observed_at"] = rows["received_at"] = end - age * minute
+        rows["value"] = 3e5 + 1e4 * rng.random(len(rows))
+        with store.transaction() as connection:
+            readings.add(connection, rows)
+    with store.transaction() as connection:
+        connection.execute(b"ANALYZE")
+
+
+def _pack(lon: Places, lat: Places, rng: np.random.Generator) -> CityPack:
+    sensors = tuple(
+        Sensor(
+            sensor_id=f"S{n:05d}", device_id=f"S{n:05d}", channel="pressure", quantity=Quantity.PRESSURE, unit="Pa",
+            site=Site.JUNCTION, position=Position(float(x), float(y)), name=Name(f"测压点{n}", f"Point {n}"),
+            interval_s=60.0, range_min=0.0, range_max=1e6, city_code=_CITY,
+        )
+        for n, (x, y) in enumerate(zip(lon, lat, strict=True))
+    )  # fmt: skip
+    steps = rng.normal(0.0, 0.002, (PIPES, 2, 2)).cumsum(axis=1)
+    assets = tuple(
+        Asset(
+            f"P{n}", _CITY, AssetKind.PIPE,
+            {"type": "LineString", "coordinates": [[lon[n] + dx, lat[n] + dy] for dx, dy in steps[n]]},
+            None, {"diameter_mm": float(rng.choice([100, 150, 200, 300, 600]))},
+        )
+        for n in range(PIPES)
+    )  # fmt: skip
+    small = load(_PACK)
+    return replace(
+        small, sensors=sensors, assets=assets, zones=(), shelters=(), population=(), crews=(), sha256="large"
+    )
+
+
+@contextmanager
+def _console(database_url: str, folder: Path) -> Iterator[str]:
+    port = free_port()
+    env = {"LIFELINE_DATABASE_URL": database_url, "LIFELINE_CONSOLE__PORT": str(port)}
+    stop = threading.Event()
+    supervisor = Supervisor([verb_command("console", ["console"], env, logs=folder)], clock=SystemClock(), report=print)
+    running = threading.Thread(target=supervisor.run, args=(stop,))
+    running.start()
+    try:
+        url = f"http://127.0.0.1:{port}"
+        _until(lambda: len(httpx.get(f"{url}/api/v1/sensors", params={"limit": 1}).json()["items"]) == 1)
+        yield url
+    finally:
+        stop.set()
+        running.join()
+
+
+def _raise_alarm(store: Store, title: str) -> float:
+    """Opens an alarm; gives the moment of its commit."""
+    now = datetime.now(UTC)
+    finding = Finding(
+        subject=title, kind=FindingKind.BURST, phase=Phase.ONSET, city_code=_CITY, detector="benchmark", reason="none",
+        began_at=now, detected_at=now, probability=0.9, position=Position(125.35, 43.85), sensor_ids=("S00001",),
+    )  # fmt: skip
+    findings.commit(store, [finding], now=now)
+    with decisions.docket(store, engine="benchmark", now=now) as docket:
+        stored = docket.findings(1000)[-1]
+        name = Name(f"{title} ", f"{title} ")
+        alarm, _ = docket.open(stored, level=Level.ORANGE, title=name, actor="system:benchmark", reason="none")
+        docket.decide(stored, alarm_id=alarm.alarm_id, step="open", reason="none", level_reason="none")
+    return time.monotonic()
+
+
+def _watched(store: Store, url: str) -> tuple[list[float], float]:
+    """Delays of every alarm at every watcher, and the console's processor time as cores, while readings come in."""
+    pid = _pid_of_console(store)
+    arrivals: dict[str, list[float]] = {f"watch {n}": [] for n in range(ALARMS)}
+    with ExitStack() as stack:
+        for _ in range(WATCHERS):
+            socket = stack.enter_context(_open_page(url))
+            threading.Thread(target=_follow, args=(socket, arrivals), daemon=True).start()
+        began, processor = time.monotonic(), _processor_s(pid)
+        delays = []
+        for title, at in arrivals.items():
+            with store.transaction() as connection:
+                notify(connection, Topic.READING)
+            committed = _raise_alarm(store, title)
+            _until(lambda at=at: len(at) >= WATCHERS)  # type: ignore[misc]
+            delays += [moment - committed for moment in at]
+            time.sleep(0.5)
+        return delays, (_processor_s(pid) - processor) / (time.monotonic() - began)
+
+
+def _open_page(url: str) -> ClientConnection:
+    """What a browser does: fetches the page, then follows it on its websocket."""
+    html = httpx.get(f"{url}/zh?city={_CITY}").text
+    found = re.search(r"'client_id': '([^']+)'", html)
+    assert found is not None
+    query = f"client_id={found[1]}&next_message_id=0&implicit_handshake=true&tab_id={found[1]}&document_id={found[1]}"
+    address = url.replace("http://", "ws://") + f"/_nicegui_ws/socket.io/?EIO=4&transport=websocket&{query}"
+    socket = connect(address, max_size=None)
+    socket.recv()
+    socket.send("40")
+    return socket
+
+
+def _follow(socket: ClientConnection, arrivals: dict[str, list[float]]) -> None:
+    seen: set[str] = set()
+    for message in socket:
+        if message == "2":
+            socket.send("3")
+        for title in [one for one in arrivals if one not in seen and isinstance(message, str) and f"{one} " in message]:
+            seen.add(title)
+            arrivals[title].append(time.monotonic())
+
+
+def _api(url: str, days: int) -> list[float]:
+    start = (datetime.now(UTC) - timedelta(days=days)).isoformat()
+    took = []
+    with httpx.Client() as client:
+        for _ in range(CALLS):
+            began = time.monotonic()
+            client.get(f"{url}/api/v1/sensors/S00000/series", params={"start": start}).raise_for_status()
+            took.append(time.monotonic() - began)
+    return took
+
+
+def _pid_of_console(store: Store) -> int:
+    return int(stages(store)[-1].worker.rpartition(":")[2])
+
+
+def _processor_s(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _until(met: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + _GIVE_UP_S
+    while True:
+        try:
+            if met():
+                return
+        except httpx.TransportError:
+            pass
+        if time.monotonic() > deadline:
+            raise TimeoutError("the console did not do it in time -> see its log")
+        time.sleep(0.005)
+
+
+def _p95(values: list[float]) -> float:
+    return float(np.quantile(values, 0.95))
