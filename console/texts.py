@@ -45,6 +45,10 @@ class Texts:
         text = self._entries[key]
         return text.format(**values) if values else text
 
+    def known(self, group: str, value: str) -> str:
+        """The text of `value` in `group`, or `value` itself where there is none: for names that others give."""
+        return self._entries.get(f"{group}.{value}", value)
+
     def every_key(self) -> frozenset[str]:
         """Every key of the catalogue."""
         return frozenset(self._entries)

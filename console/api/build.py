@@ -3,7 +3,7 @@
 from fastapi import FastAPI
 from starlette.middleware.gzip import GZipMiddleware
 
-from console.api import events, problem, routes
+from console.api import alarms, events, findings, health, layers, problem, sensors
 from console.feed import Feed
 from lifeline.clock import Clock
 from lifeline.store.pool import Store
@@ -19,7 +19,14 @@ def build(store: Store, feed: Feed, clock: Clock) -> FastAPI:
         redoc_url=None,
     )
     problem.install(api)
-    api.include_router(routes.router(store, feed, clock))
-    api.include_router(events.router(feed))
+    for router in (
+        alarms.router(store, clock),
+        sensors.router(store, feed, clock),
+        findings.router(store),
+        layers.router(store, feed),
+        health.router(store, feed, clock),
+        events.router(feed),
+    ):
+        api.include_router(router)
     api.add_middleware(GZipMiddleware, minimum_size=2048, compresslevel=5)
     return api

@@ -1,5 +1,6 @@
 """An alarm in words: rows of the list and the panel beside the map, ready for the browser. Pure."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -96,10 +97,16 @@ def panel(desk: Desk, dossier: Dossier, *, now: datetime) -> Json:
             if action in allowed_actions(alarm.state)
         ],
         "pictures": [
-            options(picture.quantity, texts(f"quantity.{picture.quantity.value}"), picture.curves, marks, timezone)
+            options(
+                picture.quantity,
+                texts(f"quantity.{picture.quantity.value}"),
+                [replace(curve, name=texts.known("curve", curve.name)) for curve in picture.curves],
+                marks,
+                timezone,
+            )
             for picture in dossier.pictures
         ],
-        "rule": " · ".join(filter(None, (str(finding.get("detector", "")), str(finding.get("reason", ""))))),
+        "rule": texts.known("rule", str(finding["reason"])) if finding else "",
         "candidates": [
             {"id": one["asset_id"], "percent": percent(one["probability"]), "share": one["probability"]}
             for one in finding.get("candidates", [])[:_CANDIDATES]

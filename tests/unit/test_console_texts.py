@@ -7,6 +7,9 @@ import pytest
 
 from console.sensing import SensorState, StateReason
 from console.texts import Language, Texts
+from detect.flood_depth import FloodReason
+from detect.residual.event import ResidualReason
+from detect.silence import SilenceReason
 from lifeline.alarm import AlarmAction, AlarmState, Level
 from lifeline.asset import AssetKind
 from lifeline.finding import FindingKind
@@ -28,6 +31,8 @@ GROUPS: dict[str, list[str]] = {
     "kind": [one.value for one in FindingKind],
     "list": ["live", "ended", "state", "level", "kind"],
     "page": ["situation", "history", "sensors"],
+    "curve": ["observed", "expected", "threshold"],
+    "rule": [one.value for reasons in (FloodReason, SilenceReason, ResidualReason) for one in reasons],
     "bar": ["connected", "disconnected", "store_away"],
 }
 """Keys that are put together from a value."""
