@@ -1,0 +1,65 @@
+"""Map layers as GeoJSON, sent again only when they have changed."""
+
+import hashlib
+from enum import StrEnum
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Response
+
+from console.api import geojson
+from console.api.parameters import City
+from console.api.problem import responses
+from console.feed import Feed
+from lifeline.store import views
+from lifeline.store.pool import Store
+
+
+class LayerName(StrEnum):
+    """What can be drawn."""
+
+    PIPES = "pipes"
+    DRAINS = "drains"
+    ZONES = "zones"
+    SHELTERS = "shelters"
+    CREWS = "crews"
+    SENSORS = "sensors"
+    FINDINGS = "findings"
+
+
+def router(store: Store, feed: Feed) -> APIRouter:
+    """The addresses below /layers."""
+    routes = APIRouter(tags=["map"])
+
+    @routes.get(
+        "/layers/{layer}.geojson",
+        response_class=Response,
+        responses={**responses(), 200: {"content": {geojson.MEDIA_TYPE: {}}}, 304: {"description": "Not changed"}},
+    )
+    def layer(
+        layer: LayerName,
+        city: City = None,
+        if_none_match: Annotated[str | None, Header(include_in_schema=False)] = None,
+    ) -> Response:
+        """A layer of the map as GeoJSON, with an ETag."""
+        tag: str | None = None
+        if layer is LayerName.SENSORS:
+            text = geojson.sensors(feed.sensors(city))
+        elif layer is LayerName.FINDINGS:
+            text = geojson.findings([one for one in feed.alarms if city in (None, one.city_code)])
+        else:
+            packs = "".join(one.sha256 for one in feed.cities if city in (None, one.code))
+            tag = _tag(f"{layer.value}{city}{packs}")
+            if if_none_match == tag:
+                return Response(status_code=304, headers={"ETag": tag})
+            text = views.layer(store, views.Layer(layer.value), city=city)
+        tag = tag or _tag(text)
+        headers = {"ETag": tag, "Cache-Control": "no-cache"}
+        if if_none_match == tag:
+            return Response(status_code=304, headers=headers)
+        return Response(text, media_type=geojson.MEDIA_TYPE, headers=headers)
+
+    return routes
+
+
+def _tag(text: str) -> str:
+    return f'"{hashlib.sha256(text.encode()).hexdigest()[:20]}"'
