@@ -197,7 +197,10 @@ class _Bench:
 
     def _clear(self) -> None:
         with self._store.transaction() as connection:
-            connection.execute("TRUNCATE reading, arrival, conflict, reject, device")
+            connection.execute("TRUNCATE reading, arrival, conflict, reject, tally")
+            connection.execute(
+                "UPDATE device_total SET received = 0, stored = 0, duplicate = 0, conflict = 0, rejected = 0"
+            )
 
     def _wait_stored(self, expected: int) -> int:
         deadline = time.monotonic() + _LIMIT_S

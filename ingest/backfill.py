@@ -5,8 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
-from ingest.batch import Batch, storable
+from ingest.batch import Batch, reject
 from ingest.contract import Fault
 from ingest.gate import UNKNOWN_DEVICE, Limits, SensorTable, judge
 from ingest.recorded import Chunk, read_csv
@@ -16,9 +17,8 @@ from lifeline.errors import ReplayError
 from lifeline.reading import RejectReason
 from lifeline.settings import IngestSettings
 from lifeline.store.backfills import Progress, record, unfinished
-from lifeline.store.devices import Tally
+from lifeline.store.devices import TALLY
 from lifeline.store.pool import Connection, Store
-from lifeline.store.rejects import Reject
 from lifeline.store.sensors import sensors
 from lifeline.units import SI_UNIT
 
@@ -83,38 +83,54 @@ class _Draft:
     """One chunk on its way to a batch."""
 
     def __init__(self, name: str, chunk: Chunk, table: SensorTable, clock: Clock) -> None:
-        self._topic = storable(f"file:{name}")
+        self._topic = f"file:{name}"
         self._chunk = chunk
         self._table = table
-        self._now = clock.now()
+        self._now_us = round(clock.now().timestamp() * 1e6)
         self._batch = Batch()
         self._owners: dict[str, int] = {}
+        self._names: list[str] = []
+        self._rejected: list[int] = []
 
     def finish(self, limits: Limits) -> Batch:
         chunk, batch = self._chunk, self._batch
         for line, text, fault in chunk.faults:
-            self._reject("", line, text, fault)
-        found = {key: self._route(*key) for key in set(zip(chunk.sensor_ids, chunk.units, strict=True))}
-        pairs = np.array([found[key] for key in zip(chunk.sensor_ids, chunk.units, strict=True)], np.int64).reshape(
-            -1, 2
-        )
-        routes, owners = pairs[:, 0], pairs[:, 1]
+            self._reject(self._owner(""), line, text, fault)
+        keys = list(zip(chunk.sensor_ids, chunk.units, strict=True))
+        found = {key: self._route(*key) for key in set(keys)}
+        pairs = np.array([found[key] for key in keys], np.int64).reshape(-1, 2)
+        routes, owners = pairs[:, 0], pairs[:, 1].astype(np.intp)
         judged = judge(
             self._table,
             limits,
             routes=routes,
             times_s=chunk.times_s,
             values=chunk.values,
-            received_us=np.full(len(routes), round(self._now.timestamp() * 1e6), np.int64),
+            received_us=np.full(len(routes), self._now_us, np.int64),
             backfilled=True,
         )
         for position, reason in zip(judged.rejected.tolist(), judged.reasons, strict=True):
-            device_id = batch.tallies[owners[position]].device_id
             fault = self._fault(position, reason)
-            self._reject(device_id, chunk.lines[position], chunk.texts[position], fault)
-        batch.rows = judged.rows
-        batch.owner = owners[judged.accepted].astype(np.intp)
+            self._reject(int(owners[position]), chunk.lines[position], chunk.texts[position], fault)
+        batch.rows, batch.owner = judged.rows, owners[judged.accepted]
+        self._count(owners)
         return batch
+
+    def _count(self, owners: npt.NDArray[np.intp]) -> None:
+        batch, devices = self._batch, len(self._owners)
+        faults = np.zeros(devices, np.int64)
+        if "" in self._owners:
+            faults[self._owners[""]] = len(self._chunk.faults)
+        newest_us = np.full(devices, np.iinfo(np.int64).min)
+        np.maximum.at(newest_us, batch.owner, batch.rows["observed_at"].view(np.int64))
+        batch.device_ids = self._names
+        batch.city_codes = [None] * devices
+        batch.tallies = np.zeros(devices, TALLY)
+        batch.tallies["seen_at"] = np.datetime64("NaT")
+        batch.tallies["observed_at"] = newest_us.view("M8[us]")
+        batch.tallies["clock_skew_s"] = np.nan
+        batch.tallies["received"] = np.bincount(owners, minlength=devices) + faults
+        batch.tallies["rejected"] = self._rejected
 
     def _route(self, sensor_id: str, unit: str) -> tuple[int, int]:
         """Route and owner of a sensor; what no pack names belongs to nobody."""
@@ -126,11 +142,11 @@ class _Draft:
         return route, self._owner(sensor.device_id)
 
     def _owner(self, device_id: str) -> int:
-        owner = self._owners.get(device_id)
-        if owner is None:
-            owner = self._owners[device_id] = len(self._batch.tallies)
-            self._batch.tallies.append(Tally(device_id))
-        return owner
+        if device_id not in self._owners:
+            self._owners[device_id] = len(self._owners)
+            self._names.append(device_id)
+            self._rejected.append(0)
+        return self._owners[device_id]
 
     def _fault(self, position: int, reason: RejectReason) -> Fault:
         if reason is RejectReason.UNKNOWN_DEVICE:
@@ -140,15 +156,11 @@ class _Draft:
             return Fault(reason, f"unit {self._chunk.units[position]!r} is unknown or measures something else")
         return Fault(reason, f"value {self._chunk.values[position]!r}, observed at {self._chunk.times_s[position]!r}")
 
-    def _reject(self, device_id: str, line: int, text: str, fault: Fault) -> None:
+    def _reject(self, owner: int, line: int, text: str, fault: Fault) -> None:
+        device_id = self._names[owner]
+        details = [f"line {line}: {fault.detail}"]
+        payload = text.encode("utf-8", "surrogateescape")
         self._batch.rejects.append(
-            Reject(
-                received_at=self._now,
-                device_id=device_id,
-                topic=self._topic,
-                reason=fault.reason,
-                detail=storable(f"line {line}: {fault.detail}"),
-                payload=text.encode("utf-8", "surrogateescape"),
-            )
+            reject(device_id, self._topic, fault.reason, details, payload, received_us=self._now_us)
         )
-        self._batch.tallies[self._owner(device_id)].rejected += 1
+        self._rejected[owner] += 1

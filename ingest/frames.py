@@ -5,8 +5,9 @@ most of the time. Here one read brings hundreds of packets and one write acknowl
 """
 
 import socket
-import struct
-from collections.abc import Iterable
+from collections.abc import Sequence
+
+import numpy as np
 
 from ingest.message import Message
 
@@ -22,7 +23,9 @@ _FOUR_BYTES = frozenset({0x02})
 _VARIABLE = frozenset({0x0B})
 _TEXT = frozenset({0x03, 0x08, _CORRELATION_DATA})
 _TEXT_PAIR = frozenset({0x26})
-_PUBACK = struct.Struct(">BBH")
+_PUBACK = np.dtype([("head", ">u2"), ("mid", ">u2")])
+_PUBACK_HEAD = 0x4002
+"""kind and remaining length; without a reason code it means success"""
 
 
 class FrameError(Exception):
@@ -72,10 +75,11 @@ class FrameSocket:
         pending = getattr(self._real, "pending", None)
         return pending is not None and pending() > 0
 
-    def acknowledge(self, mids: Iterable[int]) -> None:
+    def acknowledge(self, mids: Sequence[int]) -> None:
         """Queues a PUBACK for each packet identifier, in order."""
-        for mid in mids:
-            self._unsent += _PUBACK.pack(0x40, 2, mid)
+        acks = np.empty(len(mids), _PUBACK)
+        acks["head"], acks["mid"] = _PUBACK_HEAD, mids
+        self._unsent += acks.tobytes()
 
     def flush(self) -> None:
         """Writes what the socket takes. Raises ConnectionError and other OSErrors."""

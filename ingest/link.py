@@ -191,7 +191,7 @@ class Link:
         connection = self._connection()
         while self._settled:
             messages = self._settled.popleft()
-            connection.acknowledge(m.mid for m in messages if m.mid and m.epoch == self._epoch)
+            connection.acknowledge([m.mid for m in messages if m.mid and m.epoch == self._epoch])
             self._stored |= {m.mid: (m.topic, m.payload) for m in messages if m.mid and m.epoch != self._epoch}
         while self._outgoing and self._subscribed:
             topic, payload = self._outgoing.popleft()
@@ -205,7 +205,7 @@ class Link:
         again = {m.mid for m in messages if m.is_again and self._stored.get(m.mid) == (m.topic, m.payload)}
         for mid in again:
             del self._stored[mid]
-        connection.acknowledge(m.mid for m in messages if m.mid in again)
+        connection.acknowledge([m.mid for m in messages if m.mid in again])
         self._was_useful = self._was_useful or bool(again)
         return [m for m in messages if m.mid not in again]
 

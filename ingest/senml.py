@@ -23,8 +23,8 @@ _LEGAL_UNITS = {BASE_VERSION: frozenset(PRIMARY), BASE_VERSION | SECONDARY_UNITS
 _NUMBER = frozenset({int, float})
 _TEXT = {str}
 _OBJECTS = {dict}
-_PRIMARY = frozenset(PRIMARY)
-_COMMON_FIRST = _PLAIN_LABELS | {"bn", "bt", "bu"}
+_COMMON_UNITS = {version: units | {""} for version, units in _LEGAL_UNITS.items()}
+_COMMON_FIRST = _PLAIN_LABELS | {"bn", "bt", "bu", "bver"}
 
 
 class SenmlJson:
@@ -49,29 +49,45 @@ def resolve(pack: Any, *, device_id: str, received_s: float) -> Decoded:
 
 def _common(pack: list[Any], prefix: str) -> Decoded | None:
     """The pack that nearly every device sends, at several times the speed: base fields in the first record alone,
-    primary units, absolute times, numbers. None where anything is unusual: then each record is looked at.
+    absolute times, numbers. None where anything is unusual: then each record is looked at.
     """
     first = pack[0]
-    if set(map(type, pack)) != _OBJECTS or first.get("bn") != prefix or "v" not in first:
+    if type(first) is not dict or not first.keys() <= _COMMON_FIRST:
         return None
-    base_time, base_unit = first.get("bt", 0), first.get("bu", "")
-    if type(base_time) not in _NUMBER or type(base_unit) is not str or not first.keys() <= _COMMON_FIRST:
+    name, base_time, base_unit = first.get("bn", ""), first.get("bt", 0), first.get("bu", "")
+    legal = _COMMON_UNITS.get(first.get("bver", BASE_VERSION)) if type(first.get("bver", 0)) is int else None
+    if legal is None or type(name) is not str or type(base_time) not in _NUMBER or type(base_unit) is not str:
         return None
-    if len(pack) > 1 and not set().union(*pack[1:]) <= _PLAIN_LABELS:
+    if len(pack) == 1:
+        return _common_single(first, prefix, name, base_time, base_unit, legal)
+    if name != prefix or set(map(type, pack)) != _OBJECTS or not set().union(*pack[1:]) <= _PLAIN_LABELS:
         return None
     values = [fields.get("v") for fields in pack]
     channels = [fields.get("n", "") for fields in pack]
     units = [fields.get("u", base_unit) for fields in pack]
     times = [fields.get("t", 0) for fields in pack]
-    if not (
-        set(map(type, values)) <= _NUMBER and set(map(type, times)) <= _NUMBER and set(map(type, channels)) == _TEXT
-    ):
+    if not (set(map(type, values)) <= _NUMBER and set(map(type, times)) <= _NUMBER):
         return None
-    if not (set(map(type, units)) == _TEXT and set(units) <= _PRIMARY) or base_time + min(times) < RELATIVE_BELOW_S:
+    if set(map(type, channels)) != _TEXT or set(map(type, units)) != _TEXT or not set(units) <= legal:
         return None
-    if math.isnan(base_time + sum(times)):
+    if base_time + min(times) < RELATIVE_BELOW_S or math.isnan(base_time + sum(times)):
         return None
     return Decoded(channels, [unit or None for unit in units], [base_time + time for time in times], values)
+
+
+def _common_single(
+    fields: dict[str, Any], prefix: str, base_name: str, base_time: float, base_unit: str, legal: frozenset[str]
+) -> Decoded | None:
+    get = fields.get
+    value: Any
+    value, own_name, unit, time = get("v"), get("n", ""), get("u", base_unit), get("t", 0)
+    if type(value) not in _NUMBER or type(own_name) is not str or type(unit) is not str or type(time) not in _NUMBER:
+        return None
+    name = base_name + own_name
+    time_s = base_time + time
+    if unit not in legal or not time_s >= RELATIVE_BELOW_S or not name.startswith(prefix):
+        return None
+    return Decoded([name[len(prefix) :]], [unit or None], [time_s], [value])
 
 
 class _FaultyRecordError(Exception):

@@ -11,7 +11,8 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from ingest.batch import Assembler, Batch, receipt_payload
+from ingest.assembler import Assembler, receipt_payload
+from ingest.batch import Batch
 from ingest.buffer import Buffer
 from ingest.codecs import CODECS
 from ingest.gate import Limits, SensorTable
@@ -24,6 +25,7 @@ from lifeline.errors import StoreError
 from lifeline.log import logger
 from lifeline.mqtt import BrokerAddress
 from lifeline.settings import Settings
+from lifeline.store.devices import fold_tallies
 from lifeline.store.pool import Store
 from lifeline.store.readings import forget_arrivals
 from lifeline.store.sensors import sensors
@@ -198,6 +200,7 @@ class _Pulse:
             metrics.BUFFERED.set(self._buffer.held)
             try:
                 self._beat({"readings_per_s": round(rate, 1), "buffered": self._buffer.held, "rejects": self._rejects})
+                fold_tallies(self._store)
                 if now - forgot_at > FORGET_S:
                     forget_arrivals(self._store)
                     forgot_at = now

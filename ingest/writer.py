@@ -7,7 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ingest.batch import Batch
-from lifeline.store.devices import add_tallies
+from lifeline.errors import StoreError
+from lifeline.store.devices import add_tallies, device_keys, note_states
 from lifeline.store.pool import Connection, Store, Topic, notify
 from lifeline.store.readings import CONFLICT, CollisionError, add, add_conflicts, existing
 from lifeline.store.rejects import add_rejects
@@ -26,11 +27,20 @@ class Written:
     rejected: int
 
 
+@dataclass(frozen=True, slots=True)
+class _KnownDevice:
+    """A device that is in the store."""
+
+    key: int
+    city_code: str | None
+
+
 class Writer:
     """Stores batches. The same batch twice changes nothing but the count of duplicates."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._devices: dict[str, _KnownDevice] = {}
 
     def write(self, batch: Batch, *, also: Callable[[Connection, Written], None] | None = None) -> Written:
         """Stores `batch` in one transaction, in which `also` may write more; returns after its commit.
@@ -43,28 +53,40 @@ class Writer:
         while True:
             try:
                 with self._store.transaction() as connection:
-                    written = _write(connection, batch, look_first=look_first)
+                    new = self._unknown_devices(connection, batch)
+                    keys = [(new.get(name) or self._devices[name]).key for name in batch.device_ids]
+                    written = _write(connection, batch, keys, look_first=look_first)
                     if also is not None:
                         also(connection, written)
+                self._devices |= new
                 return written
             except CollisionError:
                 look_first = True
+            except StoreError:
+                self._devices.clear()  # what comes back may be another database
+                raise
+
+    def _unknown_devices(self, connection: Connection, batch: Batch) -> dict[str, _KnownDevice]:
+        """The devices of `batch` that are new to us or have changed their city, now recorded."""
+        wanted: dict[str, str | None] = {}
+        for name, city_code in zip(batch.device_ids, batch.city_codes, strict=True):
+            known = self._devices.get(name)
+            if known is None or (city_code is not None and city_code != known.city_code):
+                wanted[name] = city_code if city_code is not None else wanted.get(name)
+        keys = device_keys(connection, wanted)
+        return {name: _KnownDevice(key, wanted[name]) for name, key in keys.items()}
 
 
-def _write(connection: Connection, batch: Batch, *, look_first: bool) -> Written:
+def _write(connection: Connection, batch: Batch, keys: list[int], *, look_first: bool) -> Written:
     fate = _settle(connection, batch.rows, look_first=look_first)
-    devices = len(batch.tallies)
-    counts = [np.bincount(batch.owner[fate == kind], minlength=devices).tolist() for kind in range(3)]
-    for tally, stored, duplicate, conflict in zip(batch.tallies, *counts, strict=True):
-        tally.stored, tally.duplicate, tally.conflict = stored, duplicate, conflict
+    tallies = batch.tallies
+    tallies["device_key"] = keys
+    for outcome, kind in (("stored", STORED), ("duplicate", DUPLICATE), ("conflict", CONFLICTING)):
+        tallies[outcome] = np.bincount(batch.owner[fate == kind], minlength=len(tallies))
     add_rejects(connection, batch.rejects)
-    add_tallies(connection, batch.tallies)
-    written = Written(
-        stored=sum(counts[STORED]),
-        duplicate=sum(counts[DUPLICATE]),
-        conflict=sum(counts[CONFLICTING]),
-        rejected=sum(tally.rejected for tally in batch.tallies),
-    )
+    add_tallies(connection, tallies)
+    note_states(connection, [(keys[position], state) for position, state in batch.states.items()])
+    written = Written(*(int(tallies[outcome].sum()) for outcome in ("stored", "duplicate", "conflict", "rejected")))
     if written.stored:
         notify(connection, Topic.READING)
     return written

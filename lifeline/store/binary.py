@@ -1,4 +1,7 @@
-"""PostgreSQL's binary COPY format as numpy arrays, both ways, for rows of fixed width without NULL."""
+"""PostgreSQL's binary COPY format as numpy arrays, both ways, for rows of fixed width without NULL.
+
+NaT stands for -infinity.
+"""
 
 import numpy as np
 import numpy.typing as npt
@@ -8,6 +11,8 @@ _HEADER = _SIGNATURE + bytes(8)
 """signature, no flags, no extension"""
 _TRAILER = b"\xff\xff"
 POSTGRES_EPOCH = np.datetime64("2000-01-01T00:00:00", "us")
+_LOWEST = np.iinfo("i8").min
+"""NaT to numpy, -infinity to PostgreSQL"""
 _EPOCH_US = int(POSTGRES_EPOCH.astype("i8"))
 
 Rows = npt.NDArray[np.void]
@@ -32,7 +37,11 @@ class BinaryRows:
         wire["count"] = len(names)
         for name in names:
             wire[f"{name}:length"] = self.dtype[name].itemsize
-            wire[name] = rows[name].astype("i8") - _EPOCH_US if self.dtype[name].kind == "M" else rows[name]
+            if self.dtype[name].kind == "M":
+                since_1970 = rows[name].astype("i8")
+                wire[name] = np.where(since_1970 == _LOWEST, _LOWEST, since_1970 - _EPOCH_US)
+            else:
+                wire[name] = rows[name]
         return b"".join((_HEADER, wire.tobytes(), _TRAILER))
 
     def unpack(self, stream: bytes) -> Rows:
@@ -42,7 +51,8 @@ class BinaryRows:
         rows = np.empty(len(wire), self.dtype)
         for name in self.dtype.names or ():
             if self.dtype[name].kind == "M":
-                rows[name] = (wire[name].astype("i8") + _EPOCH_US).astype("M8[us]")
+                since_2000 = wire[name].astype("i8")
+                rows[name] = np.where(since_2000 == _LOWEST, _LOWEST, since_2000 + _EPOCH_US).astype("M8[us]")
             else:
                 rows[name] = wire[name]
         return rows

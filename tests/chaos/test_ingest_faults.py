@@ -65,7 +65,7 @@ def test_a_worker_killed_in_the_middle_of_a_transaction_leaves_nothing_half(brok
     sent = readings(0, 100)
     with Publisher(broker.url) as publisher, IngestProcess(store.url, broker.url) as worker:
         with store.transaction() as held:
-            held.execute("LOCK TABLE device IN SHARE MODE")
+            held.execute("LOCK TABLE tally IN SHARE MODE")
             send(publisher, sent)
             wait_for(lambda: _waits_for_lock(store))
             worker.kill()

@@ -176,7 +176,13 @@ PLAIN = st.fixed_dictionaries(
 @given(
     st.fixed_dictionaries(
         {"bn": st.just(f"{DEVICE}:"), "v": NUMBERS},
-        optional={"bt": NUMBERS, "bu": st.sampled_from(["Pa", "mm", ""]), "n": st.just("p"), "t": NUMBERS},
+        optional={
+            "bt": NUMBERS | st.just(NOW_S),
+            "bu": st.sampled_from(["Pa", "mm", ""]),
+            "bver": st.sampled_from([10, 26, 42, True, "10"]),
+            "n": st.just("p"),
+            "t": NUMBERS,
+        },
     ),
     st.lists(PLAIN, max_size=4),
 )

@@ -1,0 +1,217 @@
+"""From messages to one batch with nothing left over.
+
+Every record of every message is a row of the batch or counted in its rejects; a message that cannot be read is one
+reject. The loop over messages is the hot path of ingest: what can wait until the end of the batch is done for all
+messages at once.
+"""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+
+from ingest.batch import Batch, instant, reject
+from ingest.contract import Registry
+from ingest.gate import Limits, SensorTable, judge
+from ingest.message import Message
+from ingest.topic import Topic, parse, receipt_topic
+from lifeline.errors import WireError
+from lifeline.reading import RejectReason
+from lifeline.store.devices import TALLY, State
+
+_MICROSECONDS = 1e6
+_NEVER = np.iinfo(np.int64).min
+
+
+class Assembler:
+    """Turns messages into batches by the codecs and the gate. Pure but for its caches."""
+
+    def __init__(self, codecs: Registry, limits: Limits, *, max_payload_bytes: int) -> None:
+        self._codecs = codecs
+        self._limits = limits
+        self._max_payload_bytes = max_payload_bytes
+
+    def assemble(self, messages: Iterable[Message], table: SensorTable) -> Batch:
+        """The batch of `messages`; never raises for what is in them."""
+        draft = _Draft(self._codecs, table, self._max_payload_bytes)
+        for message in messages:
+            draft.add(message)
+        return draft.finish(self._limits)
+
+
+def receipt_payload(identities: Sequence[str]) -> bytes:
+    """The receipt for messages of one device."""
+    return orjson.dumps({"stored": list(identities)})
+
+
+class _Draft:
+    """The columns of a batch while they grow: per device (as a topic names it), per message, per value."""
+
+    def __init__(self, codecs: Registry, table: SensorTable, max_payload_bytes: int) -> None:
+        self._codecs = codecs
+        self._table = table
+        self._max_payload_bytes = max_payload_bytes
+        self._batch = Batch()
+        self._owners: dict[Topic | None, int] = {}
+        self._seen_us: list[int] = []
+        self._received: list[int] = []
+        self._rejected: list[int] = []
+        self._messages: list[Message] = []
+        self._message_owner: list[int] = []
+        self._counts: list[int] = []
+        self._channels: list[str] = []
+        self._routes: list[int] = []
+        self._times_s: list[float] = []
+        self._values: list[float] = []
+
+    def add(self, message: Message) -> None:
+        try:
+            topic = parse(message.topic)
+        except WireError as error:
+            self._reject(message, self._enter(None), error)
+            return
+        owner = self._owners.get(topic)
+        if owner is None:
+            owner = self._enter(topic)
+        self._seen_us[owner] = message.received_us
+        try:
+            if len(message.payload) > self._max_payload_bytes:
+                raise WireError(f"{len(message.payload)} bytes", reason=RejectReason.TOO_LARGE)
+            if topic.is_state:
+                self._note_state(owner, message)
+            else:
+                self._decode(topic, message, owner)
+        except WireError as error:
+            self._reject(message, owner, error)
+        if message.is_again:
+            self._batch.may_collide = True
+        if message.correlation is not None:
+            self._promise_receipt(topic, message.correlation)
+
+    def finish(self, limits: Limits) -> Batch:
+        batch = self._batch
+        newest_us = np.full(len(self._received), _NEVER)
+        ahead_s = np.full(len(self._received), -np.inf)
+        if self._values:
+            counts = np.array(self._counts)
+            of_message = np.repeat(np.arange(len(counts)), counts)
+            owner = np.array(self._message_owner, np.intp)[of_message]
+            received_us = np.array([message.received_us for message in self._messages], np.int64)[of_message]
+            times_s = np.array(self._times_s, np.float64)
+            judged = judge(
+                self._table,
+                limits,
+                routes=self._routes,
+                times_s=times_s,
+                values=self._values,
+                received_us=received_us,
+            )
+            batch.rows, batch.owner = judged.rows, owner[judged.accepted]
+            self._reject_judged(judged.rejected, judged.reasons, of_message)
+            np.maximum.at(newest_us, batch.owner, batch.rows["observed_at"].view(np.int64))
+            np.maximum.at(ahead_s, owner, times_s - received_us / _MICROSECONDS)
+        batch.tallies = np.zeros(len(self._received), TALLY)
+        batch.tallies["seen_at"] = np.array(self._seen_us, np.int64).view("M8[us]")
+        batch.tallies["observed_at"] = newest_us.view("M8[us]")
+        batch.tallies["clock_skew_s"] = np.where(np.isfinite(ahead_s), ahead_s, np.nan)
+        batch.tallies["received"] = self._received
+        batch.tallies["rejected"] = self._rejected
+        return batch
+
+    def _decode(self, topic: Topic, message: Message, owner: int) -> None:
+        decoded = self._codecs.find(topic.format).decode(
+            message.payload, device_id=topic.device_id, received_s=message.received_us / _MICROSECONDS
+        )
+        if decoded.faults:
+            self._received[owner] += len(decoded.faults)
+            for reason in dict.fromkeys(fault.reason for fault in decoded.faults):
+                details = [fault.detail for fault in decoded.faults if fault.reason is reason]
+                self._add_reject(message, owner, reason, details)
+        values = decoded.values
+        if not values:
+            return
+        self._received[owner] += len(values)
+        channels, units = decoded.channels, decoded.units
+        if len(values) == 1:
+            self._routes.append(self._table.route(topic.city_code, topic.device_id, channels[0], units[0]))
+        else:
+            keys = list(zip(channels, units, strict=True))
+            found = {key: self._table.route(topic.city_code, topic.device_id, *key) for key in set(keys)}
+            self._routes += map(found.__getitem__, keys)
+        self._channels += channels
+        self._times_s += decoded.times_s
+        self._values += values
+        self._messages.append(message)
+        self._counts.append(len(values))
+        self._message_owner.append(owner)
+
+    def _enter(self, topic: Topic | None) -> int:
+        """The position of a sender that is new to this batch; None sends what names no device."""
+        if topic in self._owners:
+            return self._owners[topic]
+        batch, table = self._batch, self._table
+        batch.device_ids.append(topic.device_id if topic else "")
+        batch.city_codes.append(None)
+        if topic is not None:
+            known = table.knows(topic.city_code, topic.device_id)
+            if known or not table.knows_elsewhere(topic.device_id):
+                batch.city_codes[-1] = topic.city_code
+            batch.unknown_devices = batch.unknown_devices or not known
+        self._seen_us.append(_NEVER)
+        self._received.append(0)
+        self._rejected.append(0)
+        self._owners[topic] = len(self._received) - 1
+        return self._owners[topic]
+
+    def _note_state(self, owner: int, message: Message) -> None:
+        """Takes a birth or death over; an empty message only removes the retained one. Raises WireError."""
+        if not message.payload:
+            return
+        try:
+            said = orjson.loads(message.payload)
+            online, at_s = said["online"], said["at"]
+            if type(online) is not bool or type(at_s) not in (int, float):
+                raise TypeError("online is true or false, at is a number")
+            state = State(online, instant(round(at_s * _MICROSECONDS)))
+        except (orjson.JSONDecodeError, KeyError, TypeError, OverflowError) as error:
+            raise WireError(f"not a state: {error}", reason=RejectReason.MALFORMED) from error
+        known = self._batch.states.get(owner)
+        if known is None or state.at >= known.at:
+            self._batch.states[owner] = state
+
+    def _promise_receipt(self, topic: Topic, correlation: bytes) -> None:
+        try:
+            identity = correlation.decode()
+        except UnicodeDecodeError:
+            return
+        self._batch.receipts.setdefault(receipt_topic(topic), []).append(identity)
+
+    def _reject(self, message: Message, owner: int, error: WireError) -> None:
+        self._received[owner] += 1
+        self._add_reject(message, owner, RejectReason(error.reason), [error.args[0]])
+
+    def _add_reject(self, message: Message, owner: int, reason: RejectReason, details: Sequence[str]) -> None:
+        self._rejected[owner] += len(details)
+        self._batch.rejects.append(
+            reject(
+                self._batch.device_ids[owner],
+                message.topic,
+                reason,
+                details,
+                message.payload[: self._max_payload_bytes],
+                received_us=message.received_us,
+            )
+        )
+
+    def _reject_judged(
+        self, rejected: npt.NDArray[np.intp], reasons: list[RejectReason], of_message: npt.NDArray[np.intp]
+    ) -> None:
+        grouped: dict[tuple[int, RejectReason], list[str]] = {}
+        for position, reason in zip(rejected.tolist(), reasons, strict=True):
+            detail = f"channel {self._channels[position]!r}, value {self._values[position]!r}"
+            if reason in (RejectReason.FUTURE, RejectReason.TOO_OLD):
+                detail += f", observed at {self._times_s[position]!r}"
+            grouped.setdefault((int(of_message[position]), reason), []).append(detail)
+        for (index, reason), details in grouped.items():
+            self._add_reject(self._messages[index], self._message_owner[index], reason, details)
