@@ -58,9 +58,9 @@ class MailInbox:
         inbox = self
 
         class Handler:
-            async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+            async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802  # theirs
                 del server, session
-                message = email.message_from_bytes(envelope.content or b"", policy=email.policy.default)  # type: ignore[arg-type]
+                message = email.message_from_bytes(envelope.original_content or b"", policy=email.policy.default)
                 inbox.received.append(message)
                 report(f"mail received: {message['subject']}")
                 return "250 taken"

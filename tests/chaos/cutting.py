@@ -9,7 +9,6 @@ import time
 from types import TracebackType
 from typing import Self
 
-
 _CHUNK_BYTES, _CHUNK_S = 1024, 0.001
 """A line of 1 MB/s: what is sent takes its time, so that an answer can come before the cut."""
 
