@@ -44,7 +44,7 @@ class Decider:
                 self._time(opened, alarm)
             for untold in opened.untold(settle_s=rhythm.settle_s, limit=AT_ONCE * 4):
                 self._untold(opened, untold)
-        return len(findings) == AT_ONCE
+        return bool(findings)
 
     def _finding(self, opened: Docket, finding: Finding) -> None:
         try:
@@ -134,7 +134,7 @@ class Decider:
         try:
             with opened.guarded():
                 finding = opened.finding_behind(alarm)
-                scene = _scene(opened.place(finding))
+                scene = _scene(opened.place(finding or alarm))
                 happening = text.Happening(
                     alarm, event.action, event.reason, event.actor, event.note, event.at, finding, scene
                 )

@@ -1,5 +1,6 @@
 """The alerts stage: one thread decides, lanes of the courier deliver; it ends when any part breaks."""
 
+import os
 import socket
 import threading
 from collections.abc import Callable
@@ -82,6 +83,7 @@ def _watch_outbox(store: Store, bells: list[Bell], poll_s: float, halt: threadin
 
 def _beat(store: Store, channels: list[str], clock: Clock, halt: threading.Event) -> None:
     started_at = clock.now()
+    worker = f"{socket.gethostname()}:{os.getpid()}"
     while not halt.is_set():
         try:
             buried = notices.bury(store, channels=channels)
@@ -91,9 +93,7 @@ def _beat(store: Store, channels: list[str], clock: Clock, halt: threading.Event
             OUTBOX.labels("waiting").set(waiting)
             OUTBOX.labels("dead").set(dead)
             detail = {"behind": decisions.behind(store, engine=NAME), "waiting": waiting, "dead": dead}
-            stages.beat(
-                store, stage=NAME, worker=socket.gethostname(), started_at=started_at, now=clock.now(), detail=detail
-            )
+            stages.beat(store, stage=NAME, worker=worker, started_at=started_at, now=clock.now(), detail=detail)
         except StoreError as error:
             _log.warning("no heartbeat", error=str(error))
         clock.wait(_BEAT_S, halt)

@@ -9,8 +9,8 @@ from typing import Any
 from lifeline.alarm import Alarm, AlarmAction, AlarmEvent, AlarmState, Level, Standing
 from lifeline.asset import Name, Site
 from lifeline.city.levels import Levels, from_raw
-from lifeline.errors import PackError
-from lifeline.finding import Finding
+from lifeline.errors import PackError, StoreError
+from lifeline.finding import Finding, FindingKind, Phase
 from lifeline.store import notices
 from lifeline.store.alarms import add_event, alarm_of, columns, event_of, move, one
 from lifeline.store.findings import findings_after
@@ -57,24 +57,49 @@ class Docket:
         self._told = False
 
     def findings(self, limit: int) -> list[Finding]:
-        """The next findings without a decision, in the order of their writing."""
-        return findings_after(self._store, self.position, limit)
+        """The next findings without a decision, in the order of their writing.
 
-    def place(self, finding: Finding) -> Place:
-        """What the store knows about where `finding` is."""
-        row = self._row(
-            "place", city_code=finding.city_code, zone_id=finding.zone_id, sensor_ids=list(finding.sensor_ids)
-        )
+        A row that no detector of this program can have written comes alone, as a finding of kind `other` whose reason
+        is `unreadable`: it must not stop the rest.
+        """
+        try:
+            return findings_after(self._store, self.position, limit)
+        except StoreError:
+            raise
+        except Exception:
+            if limit > 1:
+                return self.findings(1)
+            row = self._row("plain", finding_id=self.position)
+            return [
+                Finding(
+                    subject=row.subject,
+                    kind=FindingKind.OTHER,
+                    phase=Phase(row.phase),
+                    city_code=row.city_code,
+                    detector=row.detector,
+                    reason="unreadable",
+                    began_at=row.began_at,
+                    detected_at=row.detected_at,
+                    probability=1.0,
+                    finding_id=row.finding_id,
+                )
+            ]
+
+    def place(self, about: Finding | Alarm) -> Place:
+        """What the store knows about where `about` is; where it is a zone as a whole, no sensor names it."""
+        sensor_ids = list(about.sensor_ids) if isinstance(about, Finding) else []
+        row = self._row("place", city_code=about.city_code, zone_id=about.zone_id, sensor_ids=sensor_ids)
+        whole_zone = isinstance(about, Finding) and about.is_about_zone
         try:
             levels = from_raw(row.levels) if row.levels else None
         except PackError:
             levels = None  # the policy has a rule for places without thresholds
         return Place(
-            city=Name(row.city_zh or finding.city_code, row.city_en or finding.city_code),
+            city=Name(row.city_zh or about.city_code, row.city_en or about.city_code),
             timezone=row.timezone or "Asia/Shanghai",
             levels=levels,
             zone=Name(row.zone_zh, row.zone_en) if row.zone_zh else None,
-            sensor=Name(row.sensor_zh, row.sensor_en) if row.sensor_zh and not finding.is_about_zone else None,
+            sensor=Name(row.sensor_zh, row.sensor_en) if row.sensor_zh and not whole_zone else None,
             site=Site(row.site) if row.site else None,
         )
 
@@ -88,9 +113,14 @@ class Docket:
         row = self._connection.execute(_SQL["previous"], {"subject": subject}).fetchone()
         return None if row is None else alarm_of(row)
 
-    def finding_behind(self, alarm: Alarm) -> Finding:
-        """The newest finding about an alarm."""
-        return findings_after(self._store, alarm.finding_id - 1, 1)[0]
+    def finding_behind(self, alarm: Alarm) -> Finding | None:
+        """The newest finding about an alarm; None where it cannot be read."""
+        try:
+            return findings_after(self._store, alarm.finding_id - 1, 1)[0]
+        except StoreError:
+            raise
+        except Exception:
+            return None
 
     def level_reason(self, alarm: Alarm) -> str:
         """The named reason of the level that the newest finding about an alarm had; empty where there is none."""

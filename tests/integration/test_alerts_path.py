@@ -193,20 +193,32 @@ def test_a_cancelled_alarm_is_taken_back_where_it_was_told(
     assert mail.mails == []
 
 
-def test_an_unknown_kind_opens_a_yellow_alarm(database_url: str, store: Store, web: WebReceiver) -> None:
-    with running(settings_for(database_url, {"name": "ops", "kind": "webhook", "address": web.url})):
-        with store.transaction() as connection:
+def test_what_no_detector_of_ours_wrote_is_told_and_stops_nothing(
+    database_url: str, store: Store, web: WebReceiver, quick_policy: str
+) -> None:
+    """An unknown kind, and a row that cannot be read at all."""
+    with store.transaction() as connection:
+        for subject, phase, candidates in [
+            ("gas:CC-G-01", "onset", "[]"),
+            ("torn", "onset", '[{"pipe": 1}]'),
+            ("torn", "end", '"x"'),
+        ]:
             connection.execute(
                 """INSERT INTO finding (subject, kind, phase, city_code, detector, reason, began_at, detected_at,
                        stored_at, probability, sensor_ids, candidates, explanation)
-                   VALUES ('gas:CC-G-01', 'gas-leak', 'onset', '220100', 'gas', 'ppm', now(), now(), now(), 0.9, '{}',
-                       '[]', '{}')"""
+                   VALUES (%s, 'gas-leak', %s, '220100', 'gas', 'ppm', now(), now(), now(), 0.9, '{}', %s, '{}')""",
+                (subject, phase, candidates),
             )
-            connection.execute("NOTIFY lifeline_finding")
-        eventually(web.taken)
-    (alarm,) = alarms.alarms(store, live_only=True)
-    assert alarm.level is Level.YELLOW
-    assert "gas:CC-G-01" in alarm.title_zh
+    findings.commit(store, [FLOOD], now=datetime.now(UTC))
+    ops = {"name": "ops", "kind": "webhook", "address": web.url}
+    with running(settings_for(database_url, ops, policy_file=quick_policy)):
+        eventually(lambda: len(web.taken()) == 4)
+    live = {alarm.subject: alarm for alarm in alarms.alarms(store, live_only=True)}
+    assert {alarm.level for alarm in live.values()} == {Level.YELLOW}
+    assert "gas:CC-G-01" in live["gas:CC-G-01"].title_zh
+    assert live["torn"].cleared_at is not None
+    assert FLOOD.subject in live
+    assert [post.json["event"] for post in web.taken()] == ["open", "open", "open", "clear"]
 
 
 def test_two_operators_cannot_overwrite_each_other(database_url: str, store: Store) -> None:

@@ -15,8 +15,13 @@ UPDATE engine_position SET finding_id = %(finding_id)s WHERE engine = %(engine)s
 SELECT count(*) AS findings FROM finding
 WHERE finding_id > coalesce((SELECT finding_id FROM engine_position WHERE engine = %(engine)s), 0)
 
+-- name: plain
+-- What can be read of the next finding whatever stands in its other columns.
+SELECT finding_id, subject, phase, city_code, detector, began_at, detected_at
+FROM finding WHERE finding_id > %(finding_id)s ORDER BY finding_id LIMIT 1
+
 -- name: place
--- Where a finding is: its city, its zone, the first of its sensors that is known.
+-- Where something is: its city, its zone, the first of its sensors that is known.
 SELECT city.name_zh AS city_zh, city.name_en AS city_en, city.timezone, city.levels,
        zone.name_zh AS zone_zh, zone.name_en AS zone_en,
        sensor.name_zh AS sensor_zh, sensor.name_en AS sensor_en, sensor.site
