@@ -10,11 +10,14 @@ limits were set on 1417 events of that network until June 2025: docs/flood.md.
 
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
+from itertools import pairwise
 from typing import Any
 
 from detect.flood.datum import UNKNOWN_WEATHER, WET_M, Datum, Weather
 
 _MINUTE_S, _HOUR_S = 60.0, 3600.0
+_WAVE_S = 20.0
+"""speeds are taken over this long at the least: readings every few seconds see waves"""
 
 
 class Verdict(StrEnum):
@@ -56,6 +59,8 @@ class Limits:
     steep_step_m: float = 0.03
     develops_m: float = 0.015
     """what moves this far from where it jumped to, without falling back, is water"""
+    climb_m: float = 0.01
+    """three such steps up in a row are water even among pulses"""
     blip_s: float = 180.0
     box_s: float = 600.0
     chain_s: float = 3600.0
@@ -121,7 +126,7 @@ class DepthFilter:
         if m.fallen:
             return self._settle(at_s, depth_m)
         if m.depth_m is not None:
-            step_m, minutes = depth_m - m.depth_m, max(at_s - m.at_s, 1.0) / _MINUTE_S
+            step_m, minutes = depth_m - m.depth_m, max(at_s - m.at_s, _WAVE_S) / _MINUTE_S
             out_of_dry = m.depth_m < WET_M and step_m >= limits.steep_step_m
             if step_m > minutes * (limits.steep_m_per_min if out_of_dry else limits.gradient_m_per_min):
                 m.held = [(at_s, depth_m)]
@@ -160,7 +165,7 @@ class DepthFilter:
         before_s, before_m = m.held[-1]
         base_m = m.depth_m or 0.0
         fall_m = before_m - depth_m
-        minutes = max(at_s - before_s, 1.0) / _MINUTE_S
+        minutes = max(at_s - before_s, _WAVE_S) / _MINUTE_S
         abrupt = fall_m > minutes * limits.steep_m_per_min and fall_m > limits.steep_step_m
         if depth_m < max(WET_M, base_m + limits.develops_m) or (abrupt and depth_m < base_m + 0.5 * (edge_m - base_m)):
             m.artefacts_s = [*[t for t in m.artefacts_s if at_s - t < limits.chain_s][-9:], at_s]
@@ -176,7 +181,9 @@ class DepthFilter:
         water = abs(moved_m) >= limits.develops_m and not abrupt
         water = water or (raining and len(m.held) >= 2)
         m.held = [m.held[0], *m.held[1:][-2:], (at_s, depth_m)]
-        if water and not (chain and at_s - began_s < limits.chain_confirm_s):
+        depths = [d for _, d in m.held]
+        climbs = len(depths) == 4 and all(b - a >= limits.climb_m for a, b in pairwise(depths))
+        if climbs or (water and not (chain and at_s - began_s < limits.chain_confirm_s)):
             released, m.held = m.held, []
             return [self._accept(t, d) for t, d in released]
         return [Judged(at_s, Verdict.BOX if at_s - began_s > limits.box_s else Verdict.UNCONFIRMED, None)]
