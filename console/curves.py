@@ -2,18 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
-from console.words import SHOWN, zone
-from lifeline.units import Quantity
+from console.words import SHOWN, Shown, zone
+from lifeline.errors import UnitError
+from lifeline.units import Quantity, Scale, scale_to_si
 
 _TONES = ("#1b2227", "#5d7fa3", "#8a6d3b", "#6b8f71", "#85628f")
 
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """One line: times (UTC) and values (SI). `other` curves are drawn dashed: expected values, thresholds."""
+    """One line: times (UTC) and values. `other` curves are drawn dashed: expected values, thresholds."""
 
     name: str
     points: Sequence[tuple[datetime, float]]
@@ -28,9 +29,51 @@ class Mark:
     at: datetime
 
 
-def options(quantity: Quantity, title: str, curves: Sequence[Curve], marks: Sequence[Mark], timezone: str) -> Any:
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """Curves of one thing, `name`d by its quantity, and the unit in which people read their values."""
+
+    name: str
+    shown: Shown
+    curves: tuple[Curve, ...]
+
+
+def of_quantity(quantity: Quantity, *curves: Curve) -> Picture:
+    """A picture of measured values, SI."""
+    return Picture(quantity.value, SHOWN[quantity], curves)
+
+
+def explained(curve: Any) -> Picture | None:
+    """The curve that a detector explains itself with: what it saw, what it expected, where it draws the line.
+
+    Anything that is not such a curve gives None: an explanation never keeps an alarm from being shown.
+    """
+    try:
+        name, unit = str(curve["quantity"]), str(curve["unit"])
+        known = name in set(Quantity)
+        scale = scale_to_si(unit, Quantity(name)) if known else Scale(unit, 1.0)
+        times = [datetime.fromisoformat(at).astimezone(UTC) for at in curve["times"]]
+        lines = [
+            Curve(
+                line,
+                [
+                    (at, float(one) * scale.factor + scale.offset)
+                    for at, one in zip(times, curve[line], strict=True)
+                    if one is not None
+                ],
+                other=line != "observed",
+            )
+            for line in ("observed", "expected", "threshold")
+            if curve.get(line)
+        ]
+    except (KeyError, TypeError, ValueError, UnitError):
+        return None
+    return Picture(name, SHOWN[Quantity(name)] if known else Shown(unit.replace("m3", "m³"), 1.0, 1), tuple(lines))
+
+
+def options(picture: Picture, title: str, marks: Sequence[Mark], timezone: str) -> Any:
     """Lines over local time, in the unit that people read."""
-    shown = SHOWN[quantity]
+    shown, curves = picture.shown, picture.curves
 
     def local_ms(at: datetime) -> float:
         # the axis is told that it shows UTC and given local times: right in any browser, wherever it stands
@@ -81,7 +124,7 @@ def options(quantity: Quantity, title: str, curves: Sequence[Curve], marks: Sequ
             "text": f"{title}  {shown.unit}",
             "textStyle": {"fontSize": 12, "fontWeight": "normal", "color": "#4a555d"},
         },
-        "grid": {"left": 8, "right": 14, "top": 62 if len(curves) > 1 else 42, "bottom": 4, "containLabel": True},
+        "grid": {"left": 8, "right": 34, "top": 62 if len(curves) > 1 else 42, "bottom": 4, "containLabel": True},
         "legend": {
             "show": len(curves) > 1,
             "type": "scroll",
@@ -95,7 +138,7 @@ def options(quantity: Quantity, title: str, curves: Sequence[Curve], marks: Sequ
         "xAxis": {"type": "time", "axisLabel": {"fontSize": 11, "hideOverlap": True}, "axisLine": {"onZero": False}},
         "yAxis": {
             "type": "value",
-            "scale": quantity is not Quantity.WATER_DEPTH,
+            "scale": picture.name != Quantity.WATER_DEPTH.value,
             "axisLabel": {"fontSize": 11},
             "splitLine": {"lineStyle": {"color": "#d5dadd"}},
         },

@@ -5,10 +5,10 @@ import time
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from console.curves import Curve
+from console.curves import Curve, Picture, explained, of_quantity
 from console.feed import Feed
 from lifeline.alarm import Alarm, AlarmEvent
 from lifeline.asset import Sensor
@@ -26,14 +26,6 @@ _CURVES = 5
 _STEPS = 400
 _LEAST_LEAD, _GREATEST_LEAD = timedelta(hours=1), timedelta(days=2)
 _FRESH_S = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """Curves of one quantity."""
-
-    quantity: Quantity
-    curves: tuple[Curve, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +95,12 @@ class Dossiers:
             if now := self._feed.sensor(sensor_id):
                 points = measured(self._store, now.sensor, alarm.began_at - lead, end)
                 curves[now.sensor.quantity].append(Curve(now.sensor.sensor_id, points))
-        for quantity, lines in judged((finding.get("explanation") or {}).get("curve")).items():
-            known = bool(curves[quantity])
-            curves[quantity] += [line for line in lines if line.other or not known]
-        return tuple(Picture(quantity, tuple(lines)) for quantity, lines in curves.items() if lines)
+        own = explained((finding.get("explanation") or {}).get("curve"))
+        if own and own.name in curves and len(curves[Quantity(own.name)]) == 1:
+            curves[Quantity(own.name)] += [line for line in own.curves if line.other]  # the sensor's own: one picture
+            own = None
+        seen = [of_quantity(quantity, *lines) for quantity, lines in curves.items()]
+        return tuple(([own] if own else []) + seen)
 
 
 _OF_PEOPLE = (FindingKind.BURST, FindingKind.LEAK, FindingKind.FLOOD)
@@ -118,26 +112,3 @@ def measured(store: Store, sensor: Sensor, start: datetime, end: datetime) -> li
     return [
         (at, mean) for at, mean, _, _, _ in views.series(store, sensor.sensor_key, start=start, end=end, step_s=step_s)
     ]
-
-
-def judged(curve: Any) -> dict[Quantity, list[Curve]]:
-    """The curve that a detector explains itself with: what it saw, what it expected, where it draws the line.
-
-    Anything that is not such a curve gives nothing: an explanation never keeps an alarm from being shown.
-    """
-    try:
-        quantity = Quantity(curve["quantity"])
-        times = [datetime.fromisoformat(at).astimezone(UTC) for at in curve["times"]]
-        return {
-            quantity: [
-                Curve(
-                    name,
-                    [(at, float(v)) for at, v in zip(times, curve[name], strict=True) if v is not None],
-                    other=name != "observed",
-                )
-                for name in ("observed", "expected", "threshold")
-                if curve.get(name)
-            ]
-        }
-    except (KeyError, TypeError, ValueError):
-        return {}

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from console.api.documents import PEOPLE_ACTIONS
-from console.curves import Mark, options
+from console.curves import Mark, Picture, options
 from console.dossier import Dossier
 from console.pages.desk import Desk
 from console.words import moment, percent, value
@@ -97,13 +97,7 @@ def panel(desk: Desk, dossier: Dossier, *, now: datetime) -> Json:
             if action in allowed_actions(alarm.state)
         ],
         "pictures": [
-            options(
-                picture.quantity,
-                texts(f"quantity.{picture.quantity.value}"),
-                [replace(curve, name=texts.known("curve", curve.name)) for curve in picture.curves],
-                marks,
-                timezone,
-            )
+            options(_worded(desk, picture), texts.known("quantity", picture.name), marks, timezone)
             for picture in dossier.pictures
         ],
         "rule": texts.known("rule", str(finding["reason"])) if finding else "",
@@ -115,6 +109,13 @@ def panel(desk: Desk, dossier: Dossier, *, now: datetime) -> Json:
         "notices": [_notice(desk, notice, timezone, now) for notice in dossier.notices],
         "history": [_event(desk, event, timezone, now) for event in reversed(dossier.events)],
     }
+
+
+def _worded(desk: Desk, picture: Picture) -> Picture:
+    """With the lines of a detector named in the person's language."""
+    return replace(
+        picture, curves=tuple(replace(one, name=desk.texts.known("curve", one.name)) for one in picture.curves)
+    )
 
 
 def actor(desk: Desk, name: str) -> str:

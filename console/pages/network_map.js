@@ -201,7 +201,9 @@ export default {
             const line = this.own.pipes.get(`${one.city}/${candidate.asset_id}`);
             if (!line) continue;
             const share = candidate.probability / greatest;
-            const mark = L.polyline(line, { renderer: this.own.top, color: colour, weight: 4 + 5 * share, opacity: 0.45 + 0.5 * share });
+            const weight = 4 + 5 * share; // a dark edge: the colour alone would not stand out from the ground
+            candidates.addLayer(L.polyline(line, { renderer: this.own.top, interactive: false, color: "#20272c", weight: weight + 2.5 }));
+            const mark = L.polyline(line, { renderer: this.own.top, color: colour, weight, opacity: 1 });
             mark.bindTooltip(() => plain(`${candidate.asset_id} · ${Math.round(100 * candidate.probability)}%`));
             candidates.addLayer(mark);
           }

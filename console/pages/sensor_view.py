@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from console.curves import Curve, options
+from console.curves import Curve, of_quantity, options
 from console.pages.desk import Desk
 from console.sensing import SensorNow, SensorState
 from console.words import moment, value
@@ -35,7 +35,7 @@ def panel(desk: Desk, now: SensorNow, *curves: Curve, at: datetime) -> Json:
         "state": texts(f"sensor.state.{now.state.value}"),
         "good": now.state is SensorState.GOOD,
         "facts": [{"label": label, "text": text} for label, text in facts if text],
-        "picture": options(sensor.quantity, quantity, curves, [], timezone),
+        "picture": options(of_quantity(sensor.quantity, *curves), quantity, [], timezone),
     }
 
 

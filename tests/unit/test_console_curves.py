@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 
-from console.curves import Curve, Mark, options
-from console.dossier import judged
+from console.curves import Curve, Mark, explained, of_quantity, options
 from console.guard import Guard
 from console.words import moment, percent, value
 from lifeline.units import Quantity
@@ -16,7 +15,7 @@ AT = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 
 def test_a_picture_is_in_local_time_and_field_units() -> None:
     curve = Curve("CC-P-01", [(AT, 310_400.0), (AT + timedelta(minutes=1), 309_000.0)])
-    picture: Any = options(Quantity.PRESSURE, "压力", [curve], [Mark("起始", AT)], "Asia/Shanghai")
+    picture: Any = options(of_quantity(Quantity.PRESSURE, curve), "压力", [Mark("起始", AT)], "Asia/Shanghai")
     local_ms = 1000 * (AT.timestamp() + 8 * 3600)
     assert picture["series"][0]["data"][0] == [local_ms, 310.4]
     assert picture["series"][0]["markLine"]["data"][0]["xAxis"] == local_ms
@@ -27,24 +26,30 @@ def test_a_picture_is_in_local_time_and_field_units() -> None:
 def test_the_curve_of_a_detector_is_drawn() -> None:
     told = {
         "quantity": "water_depth",
-        "unit": "m",
+        "unit": "cm",
         "times": ["2026-11-23T02:00:00Z", "2026-11-23T02:01:00+00:00"],
-        "observed": [0.1, None],
+        "observed": [10, None],
         "expected": [],
-        "threshold": [0.15, 0.15],
+        "threshold": [15, 15],
     }
-    observed, threshold = judged(told)[Quantity.WATER_DEPTH]
+    picture = explained(told)
+    assert picture is not None
+    observed, threshold = picture.curves
     assert (observed.name, observed.points, observed.other) == ("observed", [(AT, 0.1)], False)
     assert (threshold.name, len(threshold.points), threshold.other) == ("threshold", 2, True)
+    balance = explained(told | {"quantity": "balance", "unit": "m3/h"})
+    assert balance is not None
+    assert (balance.shown.unit, balance.curves[0].points) == ("m³/h", [(AT, 10.0)])
 
 
 @pytest.mark.parametrize(
     "told",
-    [None, 3, "x", {}, {"quantity": "mood"}, {"quantity": "flow", "times": ["soon"], "observed": [1]},
-     {"quantity": "flow", "times": ["2026-11-23T02:00:00Z"], "observed": [1, 2]}],
+    [None, 3, "x", {}, {"quantity": "mood"}, {"quantity": "flow", "unit": "m3/h", "times": ["soon"], "observed": [1]},
+     {"quantity": "flow", "unit": "m3/h", "times": ["2026-11-23T02:00:00Z"], "observed": [1, 2]},
+     {"quantity": "flow", "unit": "Pa", "times": ["2026-11-23T02:00:00Z"], "observed": [1]}],
 )  # fmt: skip
 def test_what_is_no_curve_is_left_out(told: Any) -> None:
-    assert judged(told) == {}
+    assert explained(told) is None
 
 
 def test_words() -> None:

@@ -24,7 +24,7 @@ GROUPS: dict[str, list[str]] = {
     "level.full": [str(one.value) for one in Level],
     "sensor.state": [one.value for one in SensorState],
     "sensor.reason": [one.value for one in StateReason],
-    "quantity": [one.value for one in Quantity],
+    "quantity": [*(one.value for one in Quantity), "balance"],
     "notice": [one.value for one in NoticeState],
     "map.kind": [one.value for one in AssetKind if one.value in {"pump", "valve", "tank", "reservoir", "outfall"}],
     "map": ["zones", "pipes", "drains", "sensors", "shelters", "crews", "findings", "good", "doubtful", "silent"],
