@@ -12,7 +12,7 @@ import numpy.typing as npt
 import orjson
 
 from ingest.batch import Batch, instant, reject
-from ingest.contract import Registry
+from ingest.contract import Decoded, Fault, Registry
 from ingest.gate import Limits, SensorTable, judge
 from ingest.message import Message
 from ingest.topic import Topic, parse, receipt_topic
@@ -35,8 +35,7 @@ class Assembler:
     def assemble(self, messages: Iterable[Message], table: SensorTable) -> Batch:
         """The batch of `messages`; never raises for what is in them."""
         draft = _Draft(self._codecs, table, self._max_payload_bytes)
-        for message in messages:
-            draft.add(message)
+        draft.add(messages)
         return draft.finish(self._limits)
 
 
@@ -65,29 +64,36 @@ class _Draft:
         self._times_s: list[float] = []
         self._values: list[float] = []
 
-    def add(self, message: Message) -> None:
-        try:
-            topic = parse(message.topic)
-        except WireError as error:
-            self._reject(message, self._enter(None), error)
-            return
-        owner = self._owners.get(topic)
-        if owner is None:
-            owner = self._enter(topic)
-        self._seen_us[owner] = message.received_us
-        try:
-            if len(message.payload) > self._max_payload_bytes:
-                raise WireError(f"{len(message.payload)} bytes", reason=RejectReason.TOO_LARGE)
-            if topic.is_state:
-                self._note_state(owner, message)
-            else:
-                self._decode(topic, message, owner)
-        except WireError as error:
-            self._reject(message, owner, error)
-        if message.is_again:
-            self._batch.may_collide = True
-        if message.correlation is not None:
-            self._promise_receipt(topic, message.correlation)
+    def add(self, messages: Iterable[Message]) -> None:
+        owners, seen_us, received = self._owners, self._seen_us, self._received
+        limit, find = self._max_payload_bytes, self._codecs.find
+        for message in messages:
+            owner = -1
+            try:
+                topic = parse(message.topic)
+                known = owners.get(topic)
+                owner = self._enter(topic) if known is None else known
+                seen_us[owner] = message.received_us
+                if message.is_again:
+                    self._batch.may_collide = True
+                if message.correlation is not None:
+                    self._promise_receipt(topic, message.correlation)
+                if len(message.payload) > limit:
+                    raise WireError(f"{len(message.payload)} bytes", reason=RejectReason.TOO_LARGE)
+                if topic.is_state:
+                    self._note_state(owner, message)
+                    continue
+                decoded = find(topic.format).decode(
+                    message.payload, device_id=topic.device_id, received_s=message.received_us / _MICROSECONDS
+                )
+            except WireError as error:
+                self._refuse(message, self._enter(None) if owner < 0 else owner, error)
+                continue
+            if decoded.faults:
+                self._add_faults(message, owner, decoded.faults)
+            if decoded.values:
+                received[owner] += len(decoded.values)
+                self._add_values(message, owner, topic, decoded)
 
     def finish(self, limits: Limits) -> Batch:
         batch = self._batch
@@ -119,21 +125,9 @@ class _Draft:
         batch.tallies["rejected"] = self._rejected
         return batch
 
-    def _decode(self, topic: Topic, message: Message, owner: int) -> None:
-        decoded = self._codecs.find(topic.format).decode(
-            message.payload, device_id=topic.device_id, received_s=message.received_us / _MICROSECONDS
-        )
-        if decoded.faults:
-            self._received[owner] += len(decoded.faults)
-            for reason in dict.fromkeys(fault.reason for fault in decoded.faults):
-                details = [fault.detail for fault in decoded.faults if fault.reason is reason]
-                self._add_reject(message, owner, reason, details)
-        values = decoded.values
-        if not values:
-            return
-        self._received[owner] += len(values)
+    def _add_values(self, message: Message, owner: int, topic: Topic, decoded: Decoded) -> None:
         channels, units = decoded.channels, decoded.units
-        if len(values) == 1:
+        if len(channels) == 1:
             self._routes.append(self._table.route(topic.city_code, topic.device_id, channels[0], units[0]))
         else:
             keys = list(zip(channels, units, strict=True))
@@ -141,10 +135,15 @@ class _Draft:
             self._routes += map(found.__getitem__, keys)
         self._channels += channels
         self._times_s += decoded.times_s
-        self._values += values
+        self._values += decoded.values
         self._messages.append(message)
-        self._counts.append(len(values))
+        self._counts.append(len(channels))
         self._message_owner.append(owner)
+
+    def _add_faults(self, message: Message, owner: int, faults: Sequence[Fault]) -> None:
+        self._received[owner] += len(faults)
+        for reason in dict.fromkeys(fault.reason for fault in faults):
+            self._add_reject(message, owner, reason, [fault.detail for fault in faults if fault.reason is reason])
 
     def _enter(self, topic: Topic | None) -> int:
         """The position of a sender that is new to this batch; None sends what names no device."""
@@ -187,7 +186,7 @@ class _Draft:
             return
         self._batch.receipts.setdefault(receipt_topic(topic), []).append(identity)
 
-    def _reject(self, message: Message, owner: int, error: WireError) -> None:
+    def _refuse(self, message: Message, owner: int, error: WireError) -> None:
         self._received[owner] += 1
         self._add_reject(message, owner, RejectReason(error.reason), [error.args[0]])
 

@@ -54,12 +54,33 @@ def _common(pack: list[Any], prefix: str) -> Decoded | None:
     first = pack[0]
     if type(first) is not dict or not first.keys() <= _COMMON_FIRST:
         return None
-    name, base_time, base_unit = first.get("bn", ""), first.get("bt", 0), first.get("bu", "")
-    legal = _COMMON_UNITS.get(first.get("bver", BASE_VERSION)) if type(first.get("bver", 0)) is int else None
-    if legal is None or type(name) is not str or type(base_time) not in _NUMBER or type(base_unit) is not str:
+    get = first.get
+    name, base_time, base_unit, version = get("bn", ""), get("bt", 0), get("bu", ""), get("bver", BASE_VERSION)
+    if (
+        type(name) is not str
+        or type(base_time) not in _NUMBER
+        or type(base_unit) is not str
+        or type(version) is not int
+    ):
+        return None
+    legal = _COMMON_UNITS.get(version)
+    if legal is None:
         return None
     if len(pack) == 1:
-        return _common_single(first, prefix, name, base_time, base_unit, legal)
+        value: Any = get("v")
+        own_name, unit, time = get("n", ""), get("u", base_unit), get("t", 0)
+        if (
+            type(value) not in _NUMBER
+            or type(time) not in _NUMBER
+            or type(own_name) is not str
+            or type(unit) is not str
+        ):
+            return None
+        name += own_name
+        time_s = base_time + time
+        if unit not in legal or not time_s >= RELATIVE_BELOW_S or not name.startswith(prefix):
+            return None
+        return Decoded([name[len(prefix) :]], [unit or None], [time_s], [value])
     if name != prefix or set(map(type, pack)) != _OBJECTS or not set().union(*pack[1:]) <= _PLAIN_LABELS:
         return None
     values = [fields.get("v") for fields in pack]
@@ -73,21 +94,6 @@ def _common(pack: list[Any], prefix: str) -> Decoded | None:
     if base_time + min(times) < RELATIVE_BELOW_S or math.isnan(base_time + sum(times)):
         return None
     return Decoded(channels, [unit or None for unit in units], [base_time + time for time in times], values)
-
-
-def _common_single(
-    fields: dict[str, Any], prefix: str, base_name: str, base_time: float, base_unit: str, legal: frozenset[str]
-) -> Decoded | None:
-    get = fields.get
-    value: Any
-    value, own_name, unit, time = get("v"), get("n", ""), get("u", base_unit), get("t", 0)
-    if type(value) not in _NUMBER or type(own_name) is not str or type(unit) is not str or type(time) not in _NUMBER:
-        return None
-    name = base_name + own_name
-    time_s = base_time + time
-    if unit not in legal or not time_s >= RELATIVE_BELOW_S or not name.startswith(prefix):
-        return None
-    return Decoded([name[len(prefix) :]], [unit or None], [time_s], [value])
 
 
 class _FaultyRecordError(Exception):
