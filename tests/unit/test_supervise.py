@@ -14,6 +14,14 @@ from lifeline.clock import SetClock, SystemClock
 from lifeline.supervise import StageCommand, Supervisor
 
 
+class _SlowClock(SetClock):
+    """Set time that leaves real processes the time to start: a wait takes a twentieth of a second."""
+
+    def wait(self, seconds: float, stop: threading.Event) -> bool:
+        time.sleep(0.05)
+        return super().wait(seconds, stop)
+
+
 def _python(code: str) -> list[str]:
     return [sys.executable, "-c", code]
 
@@ -33,7 +41,7 @@ def test_crashed_stage_is_restarted_with_growing_back_off() -> None:
 
     supervisor = Supervisor(
         [StageCommand("fragile", _python("raise SystemExit(3)"))],
-        clock=SetClock(datetime(2026, 1, 1, tzinfo=UTC)),
+        clock=_SlowClock(datetime(2026, 1, 1, tzinfo=UTC)),
         report=report,
     )
     supervisor.run(stop)
