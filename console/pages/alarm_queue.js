@@ -6,12 +6,14 @@ export default {
     <section class="ll-queue" :aria-label="texts['queue.title']">
       <div class="ll-queue-head">
         <h2>{{ texts["queue.title"] }}<span class="ll-count">{{ alarms.length }}</span></h2>
+        <button type="button" class="ll-sound" :aria-pressed="Boolean(sound)" @click="switchSound">{{ texts[sound ? "queue.sound_on" : "queue.sound_off"] }}</button>
         <div role="group">
           <button type="button" :aria-pressed="!onlyOpen" @click="onlyOpen = false">{{ texts["queue.all"] }}</button>
           <button type="button" :aria-pressed="onlyOpen" @click="onlyOpen = true">{{ texts["queue.open"] }}
             <span v-if="open" class="ll-count">{{ open }}</span></button>
         </div>
       </div>
+      <p class="ll-sr" aria-live="assertive">{{ news }}</p>
       <p v-if="!shown.length" class="ll-empty"><strong>{{ texts["queue.empty"] }}</strong>{{ texts["queue.empty_hint"] }}</p>
       <ul>
         <li v-for="one in shown" :key="one.id" :class="['ll-row', 'level-' + one.level, { open: one.state === 'open',
@@ -36,13 +38,22 @@ export default {
     </section>`,
   props: { texts: Object, alarms: Array, selected: Number },
   emits: ["select", "acknowledge"],
-  data: () => ({ onlyOpen: false, tick: 0 }),
+  data: () => ({ onlyOpen: false, tick: 0, news: "", sound: null }),
   computed: {
     open() {
       return this.alarms.filter((one) => one.state === "open").length;
     },
     shown() {
       return this.onlyOpen ? this.alarms.filter((one) => one.state === "open") : this.alarms;
+    },
+  },
+  watch: {
+    alarms(after, before) {
+      const known = new Set(before.filter((one) => one.state === "open").map((one) => one.id));
+      const fresh = after.filter((one) => one.state === "open" && !known.has(one.id));
+      if (!fresh.length) return;
+      this.news = fresh.map((one) => `${this.texts["level.full." + one.level]}: ${one.title}`).join("; ");
+      if (this.sound) ring(this.sound, Math.min(...fresh.map((one) => one.level)));
     },
   },
   mounted() {
@@ -54,9 +65,27 @@ export default {
   methods: {
     badge,
     say,
+    switchSound() {
+      // a browser lets a page sound only after the person has touched it
+      this.sound?.close();
+      this.sound = this.sound ? null : Object.freeze(new AudioContext());
+      if (this.sound) ring(this.sound, 4);
+    },
     ageOf(one) {
       this.tick;
       return age(this.texts, (now() - one.opened_ms) / 1000);
     },
   },
 };
+
+// The graver the level, the more tones: four for red, one for blue.
+function ring(context, level) {
+  for (let n = 0; n < 5 - level; n++) {
+    const at = context.currentTime + 0.28 * n;
+    const tone = new OscillatorNode(context, { frequency: 880 - 90 * level });
+    const gain = new GainNode(context, { gain: 0.15 });
+    tone.connect(gain).connect(context.destination);
+    tone.start(at);
+    tone.stop(at + 0.18);
+  }
+}

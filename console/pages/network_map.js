@@ -3,7 +3,7 @@ import { leaflet as L } from "nicegui-leaflet";
 import { LEVELS, badge, say } from "lifeline-console";
 import { LETTERS, Symbol, sample } from "lifeline-console/symbols.js";
 
-const LINES = { pipes: { color: "#75808a" }, drains: { color: "#7f95a8", dashArray: "7 5" } };
+const LINES = { pipes: { color: "#6c7781" }, drains: { color: "#66809a", dashArray: "7 5" } };
 const WIDTHS = {
   pipes: (mm) => (mm >= 500 ? 4 : mm >= 300 ? 3 : mm >= 200 ? 2.2 : mm > 100 ? 1.6 : 1.2),
   drains: (mm) => (mm >= 1500 ? 3 : mm >= 800 ? 2.2 : 1.5),

@@ -27,9 +27,9 @@ export default {
       </dl>
       <div class="ll-link" :class="link" role="status"><i aria-hidden="true"></i>{{ texts["bar." + link] }}</div>
       <div class="ll-person">
-        <label><span>{{ texts["bar.operator"] }}</span>
+        <label>
           <input v-model="name" maxlength="64" autocomplete="name" :aria-label="texts['bar.operator']"
-            :placeholder="texts['bar.operator_hint']" :title="texts['bar.operator_hint']" @change="remember" /></label>
+            :placeholder="texts['bar.operator']" :title="texts['bar.operator_hint']" @change="remember" /></label>
         <a :href="otherLanguage" :hreflang="otherCode" :lang="otherCode">{{ texts["app.other_language"] }}</a>
       </div>
       <time class="ll-clock">{{ clock }}</time>

@@ -49,6 +49,19 @@ def _burst(store: Store, title: str = "一区疑似爆管") -> int:
     return raise_alarm(store, finding, level=Level.ORANGE, title=Name(title, f"{title} (en)"), now=now)
 
 
+def _flood(store: Store) -> int:
+    now = datetime.now(UTC)
+    finding = found(
+        subject="flood:CC-WD-01",
+        kind=FindingKind.FLOOD,
+        at=now,
+        position=(125.32, 43.88),
+        sensor_ids=("CC-WD-01",),
+        depth_m=0.45,
+    )
+    return raise_alarm(store, finding, level=Level.RED, title=Name("下穿积水", "Water"), now=now)
+
+
 def test_an_alarm_arrives_by_itself_and_is_acknowledged_by_one_of_two(
     console: Console, browser: Browser, store: Store
 ) -> None:
@@ -125,12 +138,20 @@ def test_english_names_as_text_and_no_act_without_a_name(console: Console, brows
 
         page.fill(".ll-person input", NASTY)
         page.press(".ll-person input", "Tab")
-        page.click(f"[data-alarm='{number}'] .ll-row-main")
+        page.click(".ll-sound")
+        expect(page.locator(".ll-sound")).to_have_text("Sound: on")
+        page.focus(f"[data-alarm='{number}'] .ll-row-main")
+        page.keyboard.press("Enter")
         page.fill(".ll-note", NASTY)
         page.click("[data-action='note']")
         expect(page.locator(".ll-history q")).to_have_text(NASTY)
         expect(page.locator(".ll-detail h2")).to_contain_text(NASTY)
         expect(page.locator(".ll-note")).to_have_value("")
+        second = _flood(store)
+        expect(page.locator(f"[data-alarm='{second}']")).to_be_visible()
+        expect(page.locator("[aria-live]")).to_contain_text("Red, level I: Water")
+        page.locator(".ll-note").press("Escape")
+        expect(page.locator(".ll-detail")).to_have_count(0)
         page.reload()
         expect(page.locator(".ll-person input")).to_have_value(NASTY)
         assert page.locator("img").count() == 0
@@ -148,3 +169,45 @@ def test_silence_and_stale_data_are_seen_and_a_city_is_chosen(console: Console, 
         expect(silent).to_contain_text("4 of 5")
         expect(newest).not_to_contain_text("stale")
         expect(page).to_have_url(f"{console.url}/en?city=220200")
+
+
+def test_history_and_sensors_are_found_and_read_over_a_longer_time(
+    console: Console, browser: Browser, store: Store
+) -> None:
+    for number in range(2):
+        alarm_id = _burst(store, title=f"第{number}号")
+        alarm_store.act(
+            store, alarm_id, AlarmAction.CANCEL, actor="王芳", version=1, now=datetime.now(UTC), reason="person"
+        )
+    _flood(store)
+    with person(browser, f"{console.url}/zh", name="王芳") as one:
+        page = one.page
+        page.click(".ll-pages a >> nth=1")
+        expect(page.locator("[data-row]")).to_have_count(3)
+        page.select_option("[data-filter='state']", "ended")
+        expect(page.locator("[data-row]")).to_have_count(2)
+        page.fill("[data-filter='words']", "1号")
+        page.press("[data-filter='words']", "Tab")
+        expect(page.locator("[data-row]")).to_have_count(1)
+        page.reload()
+        expect(page.locator("[data-row]")).to_have_count(1)
+        page.click("[data-row] a")
+        expect(page.locator(".ll-detail")).to_contain_text("已撤销")
+        expect(page.locator(".ll-actions")).to_have_count(0)
+
+        page.click(".ll-pages a >> nth=2")
+        expect(page.locator("[data-row]")).to_have_count(10)
+        expect(page.locator("[data-row]").first).to_contain_text("失联")
+        page.select_option("[data-filter='quantity']", "water_depth")
+        page.fill("[data-filter='words']", "cc-wd")
+        page.press("[data-filter='words']", "Tab")
+        expect(page.locator("[data-row]")).to_have_count(1)
+        page.click("[data-row] a")
+        expect(page.locator(".ll-plot canvas")).to_have_count(1)
+        page.click("[data-days='365']")
+        expect(page).to_have_url(f"{console.url}/zh/sensors/CC-WD-01?days=365")
+        with page.expect_download() as download:
+            page.click(".ll-plot a[download]")
+        lines = Path(download.value.path()).read_text(encoding="utf-8").splitlines()
+        assert lines[0] == "observed_at,received_at,water_depth_m,quality,reason"
+        assert len(lines) == 61

@@ -31,6 +31,7 @@ GROUPS: dict[str, list[str]] = {
     "kind": [one.value for one in FindingKind],
     "list": ["live", "ended", "state", "level", "kind"],
     "page": ["situation", "history", "sensors"],
+    "queue": ["sound_on", "sound_off"],
     "curve": ["observed", "expected", "threshold"],
     "rule": [one.value for reasons in (FloodReason, SilenceReason, ResidualReason) for one in reasons],
     "bar": ["connected", "disconnected", "store_away"],

@@ -98,8 +98,8 @@ export const Symbol = L.CircleMarker.extend({
 
 const SAMPLES = {
   zones: '<rect x="2" y="3" width="18" height="12" fill="#fff" fill-opacity=".5" stroke="#8b959d" stroke-width="1.5" stroke-dasharray="2 3"/>',
-  pipes: '<path d="M1 9h20" stroke="#75808a" stroke-width="3"/>',
-  drains: '<path d="M1 9h20" stroke="#7f95a8" stroke-width="2.5" stroke-dasharray="6 4"/>',
+  pipes: '<path d="M1 9h20" stroke="#6c7781" stroke-width="3"/>',
+  drains: '<path d="M1 9h20" stroke="#66809a" stroke-width="2.5" stroke-dasharray="6 4"/>',
   sensors: '<circle cx="11" cy="9" r="5" fill="#f7f8f9" stroke="#5b666e" stroke-width="1.4"/>',
   shelters: '<path d="M11 2l6.5 6v8h-13V8Z" fill="#dfe4e1" stroke="#3d5a4a" stroke-width="1.5"/>',
   crews: '<path d="M7.5 3h7l4 6-4 6h-7l-4-6Z" fill="#e4dfe6" stroke="#574a63" stroke-width="1.5"/>',
