@@ -49,7 +49,7 @@ class Area:
     @property
     def use_l_per_s(self) -> float:
         """Mean use of all its nodes."""
-        return sum(node.use_l_per_s for node in self.supply.zone_nodes(self.zone))
+        return math.fsum(node.use_l_per_s for node in self.supply.zone_nodes(self.zone))
 
     def _settle(self) -> None:
         """Makes the nodes, with the people spread unevenly and shops in few places."""
@@ -65,8 +65,8 @@ class Area:
                 y,
                 plan.ground.height_m(x, y) + rng.uniform(-0.4, 0.4),
                 self.zone,
-                home_l_per_s * people[number] / sum(people),
-                shop_l_per_s * shops[number] / sum(shops),
+                home_l_per_s * people[number] / math.fsum(people),
+                shop_l_per_s * shops[number] / math.fsum(shops),
                 LEAKAGE_SHARE * (home_l_per_s + shop_l_per_s) / len(points),
             )
             self.supply.nodes[node.node_id] = node

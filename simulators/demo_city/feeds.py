@@ -1,5 +1,6 @@
 """Source, trunk main and the way into each area: one meter each, a valve, a tank where the ground is high."""
 
+import math
 from dataclasses import replace
 from itertools import pairwise
 from random import Random
@@ -34,7 +35,7 @@ class _Feeds:
         self.prefix = supply.plan.prefix
         self.node_count = self.pipe_count = self.valve_count = 0
         self.through = {area.zone: area.use_l_per_s for area in areas}
-        self.through[GIVER] += sum(area.use_l_per_s for area in areas if area.dma.feed is Feed.VALVE)
+        self.through[GIVER] += math.fsum(area.use_l_per_s for area in areas if area.dma.feed is Feed.VALVE)
 
     def connect(self) -> None:
         supply, plan = self.supply, self.supply.plan
@@ -43,7 +44,7 @@ class _Feeds:
         well_m = plan.ground.height_m(trunk_x, -240.0) + 1.5
         supply.reservoir = (f"{self.prefix}-R-1", trunk_x, -240.0, well_m)
         takers = sorted((a for a in self.areas if a.dma.feed is not Feed.VALVE), key=lambda a: (a.entry.y, a.zone))
-        left_l_per_s = sum(self.through[area.zone] for area in takers)
+        left_l_per_s = math.fsum(self.through[area.zone] for area in takers)
         trunk = self._node(trunk_x, -215.0, None)
         lift_m = first.z + plan.pump_head_m - well_m
         supply.pumps.append(Pump(f"{self.prefix}-PU-1", supply.reservoir[0], trunk.node_id, 1.3 * left_l_per_s, lift_m))

@@ -56,7 +56,7 @@ def spread(points: Sequence[tuple[float, float]], count: int) -> list[int]:
     >>> spread([(0, 0), (1, 0), (2, 0), (10, 0), (5, 0)], 3)
     [4, 0, 3]
     """
-    middle = (sum(x for x, _ in points) / len(points), sum(y for _, y in points) / len(points))
+    middle = (math.fsum(x for x, _ in points) / len(points), math.fsum(y for _, y in points) / len(points))
     chosen = [min(range(len(points)), key=lambda k: math.dist(points[k], middle))]
     while len(chosen) < min(count, len(points)):
         chosen.append(max(range(len(points)), key=lambda k: min(math.dist(points[k], points[c]) for c in chosen)))

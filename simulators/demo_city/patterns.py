@@ -1,5 +1,7 @@
 """Weekly use patterns of the demo cities: 168 hourly factors from Monday 00:00, each with mean 1."""
 
+import math
+
 HOME_WORKDAY = (
     0.34, 0.25, 0.21, 0.20, 0.26, 0.62, 1.35, 1.78, 1.52, 1.18, 1.06, 1.12,
     1.22, 1.05, 0.92, 0.90, 1.02, 1.32, 1.66, 1.78, 1.60, 1.28, 0.92, 0.56,
@@ -21,7 +23,7 @@ SHOP_WEEKEND = (
 def week(workday: tuple[float, ...], weekend: tuple[float, ...]) -> list[float]:
     """Five workdays and two weekend days, scaled to mean 1."""
     factors = list(workday) * 5 + list(weekend) * 2
-    mean = sum(factors) / len(factors)
+    mean = math.fsum(factors) / len(factors)
     return [round(factor / mean, 4) for factor in factors]
 
 

@@ -1,5 +1,6 @@
 """Who lives and works in a demo city: population cells, shelters, crews."""
 
+import math
 from collections.abc import Iterator
 from random import Random
 
@@ -14,7 +15,7 @@ def population(plan: CityPlan) -> Iterator[tuple[object, ...]]:
     weights = [rng.uniform(0.4, 1.6) for _ in cells]
     for number, (dma, k) in enumerate(cells):
         of_area = [w for (other, _), w in zip(cells, weights, strict=True) if other is dma]
-        people = round(dma.people * weights[number] / sum(of_area))
+        people = round(dma.people * weights[number] / math.fsum(of_area))
         across = max(2, round(len(of_area) ** 0.5))
         down = -(-len(of_area) // across)
         x = dma.x0 + (k % across + 0.5) / across * (dma.columns - 1) * plan.spacing_m
