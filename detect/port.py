@@ -62,6 +62,10 @@ class History:
     spread: Floats
     """their standard deviation, 0 where there is only one"""
 
+    def part(self, keep: NDArray[np.bool_]) -> "History":
+        """The rows where `keep` (n,) is true."""
+        return History(self.sensor[keep], self.at_s[keep], self.value[keep], self.count[keep], self.spread[keep])
+
 
 @dataclass(frozen=True, slots=True)
 class Learning:

@@ -19,10 +19,11 @@ import numpy as np
 from detect.instant import LocalTime
 from detect.port import Batch, Floats, History, Json, Learning, Order, Scope
 from detect.residual.event import Event, Leak, ResidualReason, open_event
-from detect.residual.model import ZoneModel, conclude, study
-from detect.residual.part import ZonePart
-from detect.residual.profile import grid_of
+from detect.residual.model import ZoneModel
+from detect.residual.part import Drops, ZonePart
+from detect.residual.profile import LEVEL_TIME_S, grid_of
 from detect.residual.report import burst, leak
+from detect.residual.study import conclude, study
 from detect.residual.watch import Frame, ZoneWatch
 from lifeline.asset import Sensor, ZoneKind
 from lifeline.finding import Finding, Phase
@@ -32,7 +33,7 @@ NAME = "residual"
 BIN_S = 5.0
 """readings within it count as simultaneous"""
 _BALANCE_LEAST_Z, _SLOT_BALANCE_LEAST_Z = 3.0, 1.5
-_NEIGHBOUR_S = 900.0
+_NEIGHBOUR_S, _USED_TO_IT_S = 900.0, 2.0 * LEVEL_TIME_S
 _COMMON_S = 600.0
 _LEAST_DAYS = 3.0
 _NIGHTS_CALM = 2
@@ -80,7 +81,7 @@ class ResidualDetector:
             return False
         lessons = {}
         for zone in self._zones:
-            own = _without(history, zone)
+            own = zone.undisturbed(history)
             known = grid_of(own, len(self.sensors), self._local) if own is not history else grid
             if known is None or known.values.shape != grid.values.shape:
                 continue
@@ -155,23 +156,34 @@ class ResidualDetector:
             if frame is not None:
                 frames.append((zone, zone.watch, frame))
                 zone.drop, zone.drop_at_s = frame.drop, at_s
+        drops = self._drops(at_s)
+        busy = {z.zone.zone_id for z in self._zones if self._has_burst(z, at_s)}
         for zone, watch, frame in frames:
-            elsewhere = self._burst_elsewhere(zone, at_s)
-            watch.judge(frame, self._common(zone, at_s), elsewhere=elsewhere, frozen=zone.event is not None)
+            zone_id = zone.zone.zone_id
+            elsewhere = len(busy) > (zone_id in busy)
+            watch.judge(frame, drops.without(zone_id), elsewhere=elsewhere, frozen=zone.event is not None)
             self._night(zone, watch, frame, local_s, findings)
             if zone.event is None:
                 self._begin(zone, watch, frame, findings)
             else:
                 self._go_on(zone, zone.event, watch, frame, findings)
 
-    def _common(self, zone: ZonePart, at_s: float) -> float:
-        """Mean drop of the other zones; those with a burst of their own do not count."""
-        drops = [
-            z.drop
-            for z in self._zones
-            if z is not zone and z.event is None and at_s - z.drop_at_s <= _COMMON_S and not np.isnan(z.drop)
-        ]
-        return float(np.mean(drops)) if drops else np.nan
+    def _drops(self, at_s: float) -> Drops:
+        """The zones' drops of late; those with a burst of their own do not count."""
+        return Drops(
+            {
+                z.zone.zone_id: z.drop
+                for z in self._zones
+                if z.event is None and at_s - z.drop_at_s <= _COMMON_S and not np.isnan(z.drop)
+            }
+        )
+
+    @staticmethod
+    def _has_burst(zone: ZonePart, at_s: float) -> bool:
+        """Whether it has a burst that others have not got used to yet, or had one a moment ago."""
+        if zone.event is not None:
+            return at_s - zone.event.onset_s <= _USED_TO_IT_S
+        return bool(zone.past and at_s - zone.past[-1][1] <= _NEIGHBOUR_S)
 
     def _begin(self, zone: ZonePart, watch: ZoneWatch, frame: Frame, findings: list[Finding]) -> None:
         metered = not np.isnan(frame.balance_z)
@@ -196,17 +208,9 @@ class ResidualDetector:
         zone.event.told(frame.at_s, place.position)
         findings.append(burst(zone, watch, frame, Phase.ONSET, reason or zone.event.reason(), place=place))
 
-    def _burst_elsewhere(self, zone: ZonePart, at_s: float) -> bool:
-        """Whether another zone has a burst, or had one a moment ago."""
-        return any(
-            other.event is not None or (other.past and at_s - other.past[-1][1] <= _NEIGHBOUR_S)
-            for other in self._zones
-            if other is not zone
-        )
-
     def _suspected_elsewhere(self, zone: ZonePart, at_s: float) -> bool:
-        others = [z.watch for z in self._zones if z is not zone and z.watch is not None]
-        return self._burst_elsewhere(zone, at_s) or any(watch.memory.run > 0 for watch in others)
+        others = [z for z in self._zones if z is not zone]
+        return any(self._has_burst(z, at_s) or (z.watch is not None and z.watch.memory.run > 0) for z in others)
 
     def _go_on(self, zone: ZonePart, event: Event, watch: ZoneWatch, frame: Frame, findings: list[Finding]) -> None:
         event.add(frame)
@@ -218,16 +222,23 @@ class ResidualDetector:
             return
         if event.calm_since_s is not None:
             return  # it may be over: nothing to add until that is known
-        flow_changed = event.flow_changed(frame)
+        reason = self._news(event, frame)
         young = frame.at_s - event.onset_s <= _RELOCATE_S
-        if not flow_changed and (not young or event.frames % _RELOCATE_EVERY):
+        if reason is None and (not young or event.frames % _RELOCATE_EVERY):
             return
         place = zone.locate(event, frame)
-        moved = place.from_pressure and event.moved(frame, zone.plan.distance_m(event.told_at, place.position))
-        if flow_changed or moved:
-            reason = ResidualReason.FLOW_CHANGED if flow_changed else ResidualReason.PLACE_CHANGED
-            event.told(frame.at_s, place.position)
-            findings.append(burst(zone, watch, frame, Phase.UPDATE, reason, place=place))
+        if reason is None:
+            if not place.from_pressure or not event.moved(frame, zone.plan.distance_m(event.told_at, place.position)):
+                return
+            reason = ResidualReason.PLACE_CHANGED
+        event.told(frame.at_s, place.position)
+        findings.append(burst(zone, watch, frame, Phase.UPDATE, reason, place=place))
+
+    @staticmethod
+    def _news(event: Event, frame: Frame) -> ResidualReason | None:
+        if event.flow_changed(frame):
+            return ResidualReason.FLOW_CHANGED
+        return ResidualReason.EVIDENCE_GREW if event.surer(frame) else None
 
     def _night(self, zone: ZonePart, watch: ZoneWatch, frame: Frame, local_s: float, findings: list[Finding]) -> None:
         mean = watch.night(frame, local_s, disturbed=zone.event is not None)
@@ -250,19 +261,6 @@ class ResidualDetector:
             if abs(mean - current.told_flow) > max(0.25 * current.told_flow, 2.0 * model.night_scale):
                 current.told_flow = mean
                 findings.append(leak(zone, current, watch, frame, Phase.UPDATE))
-
-
-def _without(history: History, zone: ZonePart) -> History:
-    """History without the spans in which the zone was disturbed; the same object where there are none."""
-    keep = np.ones(len(history.at_s), dtype=bool)
-    own = np.isin(history.sensor, zone.numbers)
-    for begin_s, end_s in zone.disturbed():
-        keep &= ~(own & (history.at_s >= begin_s) & (history.at_s <= end_s))
-    if keep.all():
-        return history
-    return History(
-        history.sensor[keep], history.at_s[keep], history.value[keep], history.count[keep], history.spread[keep]
-    )
 
 
 def _mean(rows: Floats) -> Floats:

@@ -13,6 +13,7 @@ _SMOOTH_S = 60.0
 _SAY_AGAIN_S = 60.0
 _FLOW_CHANGE_SHARE, _FLOW_CHANGE_DEVIATIONS = 0.25, 3.0
 _MOVED_M = 150.0
+_SURER_BY = 0.2
 _RETURNED_SHARE, _RETURNED_DEVIATIONS = 0.3, 2.0
 _RETURNED_FOR_S, _RETURNED_FRAMES = 120.0, 3
 _PRIOR_LOGIT = -4.6
@@ -30,6 +31,8 @@ class ResidualReason(StrEnum):
     DRIFT = "inflow-drifted-up"
     """too small for a single reading, seen over slots of the profile"""
     NIGHT_FLOW = "night-flow-up"
+    EVIDENCE_GREW = "evidence-grew"
+    """pressures or balance have made it much surer than was told"""
     FLOW_CHANGED = "flow-changed"
     PLACE_CHANGED = "place-changed"
     RETURNED = "residual-returned"
@@ -104,9 +107,15 @@ class Event:
         least = max(_FLOW_CHANGE_SHARE * self.told_flow, _FLOW_CHANGE_DEVIATIONS * float(frame.scale[0]))
         return abs(self.flow - self.told_flow) > least
 
+    def surer(self, frame: Frame) -> bool:
+        """Whether it is much more probable than was told."""
+        grown = self.probability() - self.told_probability >= _SURER_BY
+        return grown and frame.at_s - self.told_s >= _SAY_AGAIN_S
+
     def moved(self, frame: Frame, distance_m: float) -> bool:
-        """Whether the place is materially another than was told."""
-        return frame.at_s - self.told_s >= _SAY_AGAIN_S and distance_m > _MOVED_M
+        """Whether the place is materially another than was told; asked less and less often."""
+        pause_s = max(_SAY_AGAIN_S, self.told_s - self.onset_s)
+        return frame.at_s - self.told_s >= pause_s and distance_m > _MOVED_M
 
     def returned(self, frame: Frame) -> bool:
         """Whether the zone has been as before for long enough; what is unknown has not returned."""

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from detect.port import Json, Scope
+from detect.port import History, Json, Scope
 from detect.residual.event import Event, Leak
 from detect.residual.model import Channels, ZoneModel
 from detect.residual.place import Place, Plan
@@ -52,6 +52,14 @@ class ZonePart:
         open_since = [e.began_s for e in (self.event, self.leak) if e is not None]
         return self.past + [[began_s, np.inf] for began_s in open_since]
 
+    def undisturbed(self, history: History) -> History:
+        """History without this zone's readings of those spans; the same object where there are none."""
+        keep = np.ones(len(history.at_s), dtype=bool)
+        own = np.isin(history.sensor, self.numbers)
+        for begin_s, end_s in self.disturbed():
+            keep &= ~(own & (history.at_s >= begin_s) & (history.at_s <= end_s))
+        return history if keep.all() else history.part(keep)
+
     def over(self, began_s: float, ended_s: float) -> None:
         """Notes that what began has ended."""
         self.past = [*self.past[1 - _PAST_MOST :], [began_s, ended_s]]
@@ -84,3 +92,15 @@ class ZonePart:
             self.watch.restore(saved["watch"])
         if saved["drop"]:
             self.drop, self.drop_at_s = saved["drop"]
+
+
+class Drops:
+    """Pressure drops of zones at one time, and the mean of all but one of them."""
+
+    def __init__(self, of_zone: dict[str, float]) -> None:
+        self._of_zone, self._total = of_zone, sum(of_zone.values())
+
+    def without(self, zone_id: str) -> float:
+        """Mean over the other zones; NaN where there is none."""
+        others = len(self._of_zone) - (zone_id in self._of_zone)
+        return (self._total - self._of_zone.get(zone_id, 0.0)) / others if others else np.nan

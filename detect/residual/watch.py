@@ -27,6 +27,8 @@ _SLOTS_LEAST = 2.5
 """no fewer slots than three can pass the slot test, however wild"""
 _STALE_INTERVALS = 2.5
 _CURVE = 120
+_PRESSURE_LEAD_Z = 1.0
+"""pressures may confirm what the balance says, hardly more: tanks and pumps move them too"""
 _WARM_FRAMES = 8
 _WHITE_MEMORY = 0.02
 _UNUSABLE = 1e29
@@ -178,7 +180,8 @@ class ZoneWatch:
         share = 0.0 if np.isnan(common) else model.common_gain * common
         frame.pressure_z = (frame.drop - share) / float(model.drop_scale[frame.block])
         pressure_z = np.nan if elsewhere else frame.pressure_z
-        both = (frame.balance_z + pressure_z) / float(model.joint_scale[frame.block])
+        confirmed_z = min(pressure_z, frame.balance_z + _PRESSURE_LEAD_Z)
+        both = (frame.balance_z + confirmed_z) / float(model.joint_scale[frame.block])
         frame.joint = frame.balance_z if math.isnan(pressure_z) else pressure_z if math.isnan(frame.balance_z) else both
         step_s = min(max(frame.at_s - memory.frame_at_s, 0.0), _LONGEST_STEP_S) if memory.frame_at_s else 0.0
         memory.frame_at_s = frame.at_s

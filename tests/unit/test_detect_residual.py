@@ -182,7 +182,7 @@ def restored(detector: ResidualDetector, scene: Scene) -> ResidualDetector:
     return fresh
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cuts=st.lists(st.floats(0.0, 3_660.0), max_size=6), restarts=st.booleans())
 def test_steps_and_restarts_anywhere_change_nothing(
     story: tuple[ResidualDetector, Scene, Batch, list[Finding]], cuts: list[float], restarts: bool
@@ -199,7 +199,7 @@ def test_steps_and_restarts_anywhere_change_nothing(
     assert found == expected
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cut=st.floats(0.0, 3_660.0))
 def test_what_comes_later_changes_no_earlier_finding(
     story: tuple[ResidualDetector, Scene, Batch, list[Finding]], cut: float
