@@ -23,6 +23,11 @@ _SHOTS = (
     ("cities-zh", "zh", 1600, 900),
     ("situation-zh", "zh?city=220100", 1600, 900),
     ("situation-en", "en?city=220100", 1600, 900),
+    ("alarm-zh", "zh?city=220100&alarm=1", 1600, 1200),
+    ("alarm-en", "en?city=220100&alarm=1", 1600, 1200),
+    ("history-zh", "zh/history", 1600, 600),
+    ("sensors-zh", "zh/sensors?city=220100", 1600, 900),
+    ("sensor-en", "en/sensors/CC-F-01?days=7", 1600, 900),
     ("phone-zh", "zh?city=220100", 412, 915),
 )
 
@@ -45,7 +50,7 @@ def main() -> None:
 def _shoot(browser: Browser, url: str, file: Path, width: int, height: int) -> None:
     page = browser.new_page(viewport={"width": width, "height": height})
     page.goto(url, timeout=_PATIENCE_S * 1000)
-    page.wait_for_selector("[data-alarm]", timeout=_PATIENCE_S * 1000)
+    page.wait_for_selector("[data-alarm], [data-row], .ll-plot canvas", timeout=_PATIENCE_S * 1000)
     page.wait_for_timeout(_SETTLE_MS)  # the map draws its layers one after the other
     page.screenshot(path=file)
     page.close()
