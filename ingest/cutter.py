@@ -58,6 +58,11 @@ class Cutter:
         self._rest = data[waiting:]
         return pieces + _noise(self._framing, data, done, waiting)
 
+    def end(self) -> bytes:
+        """What was kept: the stream ends, so it is no frame."""
+        rest, self._rest = self._rest, b""
+        return rest
+
 
 def _scan(framing: Framing, data: bytes) -> tuple[list[Piece], int, int]:
     """Every good frame with the noise before it, the position behind the last, and where a frame may have begun."""

@@ -43,7 +43,7 @@ class SensorTable:
         for sensor in sensors:
             self._devices.setdefault((sensor.city_code, sensor.device_id), {})[sensor.channel] = sensor
             self._by_id[sensor.sensor_id] = sensor
-        self._device_ids = {device_id for _, device_id in self._devices}
+        self._city_of = {device_id: city_code for city_code, device_id in self._devices}
         self._numbers: dict[tuple[str, str, str, str | None], int] = {}
         self._rows: list[tuple[int, float, float, float, float]] = []
         self._columns = np.empty(0, _ROUTE)
@@ -54,7 +54,11 @@ class SensorTable:
 
     def knows_elsewhere(self, device_id: str) -> bool:
         """Whether the pack of any city names the device."""
-        return device_id in self._device_ids
+        return device_id in self._city_of
+
+    def city_of(self, device_id: str) -> str | None:
+        """The city whose pack names the device, None where none does."""
+        return self._city_of.get(device_id)
 
     def sensor(self, sensor_id: str) -> Sensor | None:
         """The sensor of that id, None where no pack names it."""

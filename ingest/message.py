@@ -1,5 +1,6 @@
 """A message as the link hands it over, and the ticket by which it is acknowledged."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 
@@ -22,6 +23,8 @@ class Message(NamedTuple):
     """the broker says that it may have come before"""
     correlation: bytes | None
     """the device's own message id: it waits for a receipt"""
+    settled: Callable[[], None] | None = None
+    """called after the commit; of a message that did not come from the broker"""
 
     @property
     def ticket(self) -> Ticket:

@@ -34,6 +34,9 @@ class IngestSettings(BaseModel):
     future_limit_s: float = Field(3_600.0, ge=0, description="ahead of reception beyond this: rejected")
     late_after_s: float = Field(900.0, ge=0, description="older than this at reception: marked late")
     earliest_year: int = Field(2000, ge=1970, le=2100, description="observed before this year: rejected")
+    tcp_host: str = Field("127.0.0.1", description="address on which stations may call; 0.0.0.0: on all")
+    sl651_port: int = Field(0, ge=0, le=65535, description="TCP port for stations of SL 651-2014; 0: none")
+    hj212_port: int = Field(0, ge=0, le=65535, description="TCP port for stations of HJ 212-2017; 0: none")
 
 
 class DetectSettings(BaseModel):
