@@ -55,8 +55,8 @@ def _write_pack(folder: Path) -> Path:
     )
     (folder / "levels.toml").write_text(
         'version = "1"\n\n[[flood]]\nsite = "underpass"\nblue_m = 0.03\nyellow_m = 0.10\norange_m = 0.20\n'
-        'red_m = 0.25\nsource = "benchmark"\n\n[[leak]]\nblue_m3_per_h = 2.0\nyellow_m3_per_h = 10.0\norange_m3_per_h = 40.0\n'
-        'red_m3_per_h = 150.0\nsource = "benchmark"\n',
+        'red_m = 0.25\nsource = "benchmark"\n\n[[leak]]\nblue_m3_per_h = 2.0\nyellow_m3_per_h = 10.0\n'
+        'orange_m3_per_h = 40.0\nred_m3_per_h = 150.0\nsource = "benchmark"\n',
         encoding="utf-8",
     )
     columns = (
