@@ -206,7 +206,7 @@ class _Bench:
         deadline = time.monotonic() + _LIMIT_S
         while time.monotonic() < deadline:
             with self._store.transaction() as connection:
-                row = connection.execute("SELECT coalesce(sum(stored), 0)::bigint AS stored FROM device").fetchone()
+                row = connection.execute("SELECT coalesce(sum(readings), 0)::bigint AS stored FROM arrival").fetchone()
             if row is not None and row.stored >= expected:
                 return int(row.stored)
             time.sleep(0.02)

@@ -4,11 +4,14 @@ A message is acknowledged after the transaction that stores it, never before. Wh
 acknowledged: the batch in hand is tried again, the buffer fills, the socket is no longer read, the broker queues.
 """
 
+import contextlib
+import gc
 import os
+import queue
 import socket
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ingest.assembler import Assembler, receipt_payload
@@ -18,6 +21,7 @@ from ingest.codecs import CODECS
 from ingest.gate import Limits, SensorTable
 from ingest.link import Link
 from ingest.message import Message
+from ingest.tcp import Ports, located
 from ingest.writer import Writer, Written
 from lifeline import metrics
 from lifeline.clock import Clock
@@ -38,6 +42,10 @@ REFRESH_FOR_STRANGER_S = 3.0
 FORGET_S = 600.0
 FIRST_RETRY_S = 0.1
 LONGEST_RETRY_S = 5.0
+GARBAGE_THRESHOLD = 50_000
+"""Thousands of messages are in hand at a time and none of them is a cycle: the default of 700 costs a tenth."""
+LOOK_S = 0.5
+"""How long a thread waits before it looks whether it shall stop."""
 RECEIPTS_PER_MESSAGE = 500
 _log = logger("ingest")
 
@@ -45,6 +53,7 @@ _log = logger("ingest")
 def run(settings: Settings, *, stop: threading.Event, clock: Clock) -> None:
     """Runs until `stop`. Raises SettingsError at once, LinkError where the broker refuses for good."""
     address = BrokerAddress.parse(settings.require_mqtt())
+    gc.set_threshold(GARBAGE_THRESHOLD)
     with Store(settings.require_database(), name="lifeline-ingest") as store:
         Worker(settings, address, store, clock).run(stop)
 
@@ -59,11 +68,13 @@ class Worker:
         self._clock = clock
         self._buffer = Buffer(messages=own.buffer_messages, bytes_=own.buffer_bytes)
         self._link = Link(address, own.client_id, self._buffer, clock)
+        self._ports = Ports.of(own, self._buffer, clock)
         self._assembler = Assembler(CODECS, Limits.of(own), max_payload_bytes=own.max_payload_bytes)
         self._writer = Writer(store)
         self._table = SensorTable(())
         self._refreshed_at = float("-inf")
         self._failure: Exception | None = None
+        self._ready: queue.Queue[tuple[list[Message], Batch]] = queue.Queue(maxsize=1)
         self._pulse = _Pulse(store, clock, self._buffer)
 
     @property
@@ -73,27 +84,38 @@ class Worker:
 
     def run(self, stop: threading.Event) -> None:
         """Serves until `stop`; what is in hand and not stored then stays with the broker."""
-        link_stop = threading.Event()
-        link = threading.Thread(target=self._run_link, args=(link_stop,), name="ingest-link")
-        pulse = threading.Thread(target=self._pulse.run, args=(link_stop,), name="ingest-pulse")
-        link.start()
-        pulse.start()
+        link_stop, writer_stop = threading.Event(), threading.Event()
+        writer = threading.Thread(target=self._watched, args=(self._store_ready, writer_stop), name="ingest-writer")
+        threads = [
+            threading.Thread(target=self._watched, args=(self._link.run, link_stop), name="ingest-link"),
+            threading.Thread(target=self._pulse.run, args=(link_stop,), name="ingest-pulse"),
+        ]
+        if self._ports is not None:
+            threads.append(threading.Thread(target=self._watched, args=(self._ports.run, link_stop), name="ingest-tcp"))
+        for thread in (writer, *threads):
+            thread.start()
         try:
             self._refresh(stop)
             while not stop.is_set() and self._failure is None:
                 self._turn(stop)
         finally:
+            writer_stop.set()
+            writer.join()
             link_stop.set()
             self._link.wake()
-            link.join()
-            pulse.join()
+            if self._ports is not None:
+                self._ports.wake()
+            for thread in threads:
+                thread.join()
             self._link.close()
+            if self._ports is not None:
+                self._ports.close()
         if self._failure is not None:
             raise self._failure
 
-    def _run_link(self, stop: threading.Event) -> None:
+    def _watched(self, run: Callable[[threading.Event], None], stop: threading.Event) -> None:
         try:
-            self._link.run(stop)
+            run(stop)
         except Exception as error:
             self._failure = error
             self._buffer.wake()
@@ -102,18 +124,38 @@ class Worker:
         messages = self._gather()
         if not messages:
             return
-        batch = self._assembler.assemble(messages, self._fresh_table())
+        batch = self._assemble(messages, self._fresh_table())
         if batch.unknown_devices and self._age_of_table() > REFRESH_FOR_STRANGER_S and self._refresh(stop, once=True):
-            batch = self._assembler.assemble(messages, self._table)
-        written = self._write(batch, stop)
-        if written is None:
-            return
+            batch = self._assemble(messages, self._table)
+        while not stop.is_set() and self._failure is None:
+            with contextlib.suppress(queue.Full):
+                self._ready.put((messages, batch), timeout=LOOK_S)
+                return
+
+    def _store_ready(self, stop: threading.Event) -> None:
+        """Stores batch after batch, while the next one is being made."""
+        while not stop.is_set():
+            with contextlib.suppress(queue.Empty):
+                messages, batch = self._ready.get(timeout=LOOK_S)
+                written = self._write(batch, stop)
+                if written is not None:
+                    self._settle(messages, batch, written)
+
+    def _settle(self, messages: Sequence[Message], batch: Batch, written: Written) -> None:
+        """What follows the commit: room in the buffer, acknowledgements, receipts."""
         self._buffer.settle(messages)
         self._link.acknowledge(messages)
+        if self._ports is not None:
+            for message in messages:
+                if message.settled is not None:
+                    message.settled()
         for topic, identities in batch.receipts.items():
             for start in range(0, len(identities), RECEIPTS_PER_MESSAGE):
                 self._link.publish(topic, receipt_payload(identities[start : start + RECEIPTS_PER_MESSAGE]))
         self._pulse.count(messages, batch, written)
+
+    def _assemble(self, messages: Sequence[Message], table: SensorTable) -> Batch:
+        return self._assembler.assemble(messages if self._ports is None else located(messages, table), table)
 
     def _gather(self) -> list[Message]:
         """Messages for one transaction: what is there, or what comes within `batch_wait_s` after the first."""
