@@ -6,6 +6,7 @@ pause, and the others go on. Work that fails again and again at the same place i
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -17,7 +18,7 @@ from detect.port import Batch, Detector, Factory, Json, Order, Scope
 from detect.window import Rows, batch_of
 from lifeline import log
 from lifeline.clock import Clock
-from lifeline.errors import StoreError
+from lifeline.errors import StaleVersionError, StoreError
 from lifeline.finding import Finding
 from lifeline.metrics import DETECT_SECONDS, FINDINGS
 from lifeline.store import detector_states, findings, readings
@@ -119,9 +120,10 @@ class Track:
             self._save([])
 
     def close(self) -> None:
-        """Saves what is unsaved. Raises StoreError, StaleVersionError."""
+        """Saves what is unsaved, unless another runner has gone further. Raises StoreError."""
         if self._trouble is None and self.judged_to is not None and not self._behind:
-            self._save([])
+            with suppress(StaleVersionError):
+                self._save([])
 
     def detail(self) -> Json:
         """For the heartbeat."""

@@ -272,6 +272,25 @@ def test_a_detector_that_fails_stops_no_other_and_says_it_all_later(
     assert by_detector["brittle"] == by_detector["flood-depth"]
 
 
+def test_two_runners_by_mistake_do_no_harm(
+    store: Store, city: Callable[[Floats, Floats], None], recording: Recording
+) -> None:
+    clock = SetClock(instant(BEGIN_S))
+    runners = [Runner(store, settings_of(store), clock, FACTORIES[:1]) for _ in range(2)]
+    for number, (at_s, values) in enumerate(zip(recording.live_s, recording.live, strict=True)):
+        city(np.array([at_s]), values[None, :])
+        clock.set(instant(float(at_s) + 1.0))
+        runners[number % 2].round()
+        if number % 5 == 0:
+            runners[1 - number % 2].round()
+    for runner in runners:
+        for _ in range(3):
+            clock.advance(61.0)
+            runner.round()
+    levels = [f.explanation["level"] for f in findings.findings_after(store, 0)]
+    assert levels == ["blue", "yellow", "orange", "red", "blue", "none"]
+
+
 def test_without_history_it_says_that_it_learns(store: Store, pack: CityPack) -> None:
     cities.load_pack(store, pack, now=datetime.now(UTC))
     runner = Runner(store, settings_of(store), SetClock(instant(BEGIN_S)))
