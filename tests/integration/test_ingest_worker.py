@@ -159,6 +159,22 @@ def test_a_city_pack_that_is_loaded_later_is_taken_up(broker: LocalBroker, store
     lawful(store)
 
 
+def test_what_comes_while_ingest_is_stopped_waits_for_it(broker: LocalBroker, store: Store) -> None:
+    load_devices(store, 1)
+    open_session(broker.url)
+    with Publisher(broker.url) as publisher:
+        for start in range(3):
+            publisher.send(up("D1"), pack("D1", [(NOW_S - 60 * start, 1.0)]))
+            publisher.flush()
+            with ingest(broker, store):
+                wait_for(lambda start=start: count(store, "reading") == start + 1)  # type: ignore[misc]
+            publisher.send(up("D1"), pack("D1", [(NOW_S - 60 * start, 2.0)]))
+        publisher.flush()
+        with ingest(broker, store):
+            wait_for(lambda: count(store, "conflict") == 3)
+    assert lawful(store).received == 6
+
+
 def test_a_broker_that_refuses_ends_the_stage_with_advice(broker: LocalBroker, store: Store) -> None:
     broker.stop()
     place = broker.data_dir / "config" / "place" / "refuse.conf"
