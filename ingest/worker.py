@@ -67,8 +67,8 @@ class Worker:
         self._store = store
         self._clock = clock
         self._buffer = Buffer(messages=own.buffer_messages, bytes_=own.buffer_bytes)
-        self._link = Link(address, own.client_id, self._buffer, clock)
         self._ports = Ports.of(own, self._buffer, clock)
+        self._link = Link(address, own.client_id, self._buffer, clock)
         self._assembler = Assembler(CODECS, Limits.of(own), max_payload_bytes=own.max_payload_bytes)
         self._writer = Writer(store)
         self._table = SensorTable(())
