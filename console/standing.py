@@ -121,7 +121,9 @@ class Standing:
             changed = tuple(alarm for alarm in alarms if before.get(alarm.alarm_id) != alarm)
             ended = tuple(number for number in before if number not in after)
             noticed = tuple(number for number, mark in notices.items() if self._notices.get(number) != mark)
-            self.alarms, self._notices = tuple(alarms), notices
+            # what is the same stays the same object: who has shown it need not look at it again
+            self.alarms = tuple(alarm if alarm in changed else before[alarm.alarm_id] for alarm in alarms)
+            self._notices = notices
             touched = [*changed, *(before[number] for number in before if before[number] != after.get(number))]
             named = {sensor_id for alarm in touched for sensor_id in alarm.sensor_ids}
             sensors = self._judge([one.sensor for one in map(self.sensors.get, named) if one is not None], now)

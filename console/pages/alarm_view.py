@@ -1,6 +1,6 @@
 """An alarm in words: rows of the list and the panel beside the map, ready for the browser. Pure."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -32,33 +32,52 @@ _SYSTEM = "system:"
 Json = dict[str, Any]
 
 
-def rows(desk: Desk) -> list[Json]:
-    """All live alarms as the list and the map show them."""
-    turn = desk.feed.turn
-    if turn not in desk.rows:
-        desk.rows.clear()
-        desk.rows[turn] = [_row(desk, alarm) for alarm in desk.feed.alarms]
-    return desk.rows[turn]
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A live alarm as the list and as the map show it."""
+
+    city: str
+    listed: Json
+    drawn: Json
 
 
-def _row(desk: Desk, alarm: LiveAlarm) -> Json:
-    return {
+def rows(desk: Desk) -> list[Row]:
+    """All live alarms, the gravest and newest first."""
+    kept = desk.rows
+    made = {
+        alarm.alarm_id: kept[alarm.alarm_id]
+        if alarm.alarm_id in kept and kept[alarm.alarm_id][0] is alarm
+        else (alarm, _row(desk, alarm))
+        for alarm in desk.feed.alarms
+    }
+    kept.clear()
+    kept.update(made)
+    return [row for _, row in made.values()]
+
+
+def _row(desk: Desk, alarm: LiveAlarm) -> Row:
+    both = {
         "id": alarm.alarm_id,
-        "version": alarm.version,
         "level": alarm.level.value,
         "state": alarm.state.value,
-        "city": alarm.city_code,
         "title": desk.texts.name(alarm.title.zh, alarm.title.en),
+    }
+    listed = both | {
+        "version": alarm.version,
         "place": desk.place(alarm.city_code, alarm.zone_id),
         "size": size(alarm.flow_m3_per_h, alarm.depth_m),
         "sure": percent(alarm.probability),
         "cleared": alarm.cleared_at is not None,
         "opened_ms": 1000 * alarm.opened_at.timestamp(),
+    }
+    drawn = both | {
+        "city": alarm.city_code,
         "lon": alarm.position.lon if alarm.position else None,
         "lat": alarm.position.lat if alarm.position else None,
         "area": alarm.area,
         "candidates": list(alarm.candidates[:_CANDIDATES]),
     }
+    return Row(alarm.city_code, listed, drawn)
 
 
 def size(flow_m3_per_h: float | None, depth_m: float | None) -> str:

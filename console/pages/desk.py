@@ -9,6 +9,7 @@ from console.texts import Texts
 from lifeline.clock import Clock
 from lifeline.settings import Settings
 from lifeline.store.pool import Store
+from lifeline.store.views import LiveAlarm
 
 FALLBACK_TIMEZONE = "Asia/Shanghai"
 
@@ -23,8 +24,8 @@ class Desk:
     settings: Settings
     dossiers: Dossiers
     texts: Texts
-    rows: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
-    """live alarms in words, by the feed's turn: made once, however many people look"""
+    rows: dict[int, tuple[LiveAlarm, Any]] = field(default_factory=dict)
+    """live alarms and their rows, by number: made once, however many people look"""
 
     def timezone(self, city: str | None) -> str:
         """The time zone of a city."""

@@ -71,6 +71,7 @@ class Situation:
     def _follow(self, change: Change) -> None:
         with self._frame.client:
             if change.cities:
+                self._desk.rows.clear()  # names of places may be others now
                 self._draw_map()
                 self._map.reload_layers()
             if change.alarms or change.ended or change.cities:
@@ -212,9 +213,9 @@ class Situation:
         self._map.show(cities=cities, city=self._frame.city)
 
     def _draw_alarms(self) -> None:
-        shown = [row for row in rows(self._desk) if self._frame.here(row["city"])]
-        self._queue.show(alarms=shown, selected=self._alarm_id)
-        self._map.show(alarms=shown, selected=self._alarm_id)
+        shown = [row for row in rows(self._desk) if self._frame.here(row.city)]
+        self._queue.show(alarms=[row.listed for row in shown], selected=self._alarm_id)
+        self._map.show(alarms=[row.drawn for row in shown], selected=self._alarm_id)
 
     async def _draw_panel(self) -> None:
         if self._sensor_id:
