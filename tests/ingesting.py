@@ -176,7 +176,7 @@ class IngestProcess:
 def open_session(url: str, client_id: str = "lifeline-ingest") -> None:
     """Lets the broker queue for ingest from now on, as after ingest's first start."""
     address = BrokerAddress.parse(url)
-    client = address.client(client_id)
+    client = address.client(client_id, manual_ack=True)  # what is queued already stays
     ready = threading.Event()
     client.on_connect = lambda c, *_: c.subscribe([("lifeline/1/+/+/up/+", 1), ("lifeline/1/+/+/state", 1)])
     client.on_subscribe = lambda *_: ready.set()
