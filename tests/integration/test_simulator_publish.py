@@ -136,7 +136,7 @@ def test_a_killed_broker_loses_nothing_and_a_full_device_says_what_it_lost(
         assert fleet.drain(ENOUGH_S)
         tally = fleet.tally
         assert tally.taken == 7 * 40 + 60 == tally.receipted + tally.lost
-        assert tally.lost == fleet.tallies[DEVICES[0]].lost >= 50
+        assert tally.lost == fleet.tallies[DEVICES[0]].lost >= 80 - 50  # taken while away, less what it can keep
         assert len(receiver.ids) >= tally.receipted
 
 
