@@ -7,7 +7,7 @@ from alerts.lifecycle import Decision, Step, Why
 from alerts.policy import Audience, Policy, assess
 from alerts.telling import Told
 from lifeline import log
-from lifeline.alarm import Alarm, AlarmAction, Level
+from lifeline.alarm import Alarm, AlarmAction, Level, Standing
 from lifeline.asset import Name
 from lifeline.clock import Clock
 from lifeline.finding import Finding
@@ -40,8 +40,8 @@ class Decider:
             findings = opened.findings(AT_ONCE)
             for finding in findings:
                 self._finding(opened, finding)
-            for alarm in opened.due(settle_s=rhythm.settle_s, limit=AT_ONCE):
-                self._time(opened, alarm)
+            for standing in opened.due(settle_s=rhythm.settle_s, lower_after_s=rhythm.lower_after_s, limit=AT_ONCE):
+                self._time(opened, standing)
             for untold in opened.untold(settle_s=rhythm.settle_s, limit=AT_ONCE * 4):
                 self._untold(opened, untold)
         return bool(findings)
@@ -63,7 +63,7 @@ class Decider:
         alarm = standing.alarm if standing else None
         event_id = None
         if decision.step is Step.UPDATE and alarm is not None:
-            opened.follow(_following(alarm, finding, place))
+            opened.follow(_following(alarm, finding, place), decision.next_level)
         elif decision.step is not Step.IGNORE:
             alarm, event_id = self._step(opened, decision, finding, place, alarm)
         opened.decide(
@@ -101,7 +101,7 @@ class Decider:
             return opened.change(after, action, actor=ACTOR, reason=why)
         after = replace(_following(alarm, finding, place), level=decision.level, cleared_at=None)
         level_at = finding.detected_at if decision.level is not alarm.level else None
-        return opened.change(after, action, actor=ACTOR, reason=why, level_at=level_at)
+        return opened.change(after, action, actor=ACTOR, reason=why, level_at=level_at, next_level=decision.next_level)
 
     def _undecidable(self, opened: Docket, finding: Finding) -> None:
         """People look at what we cannot judge: a yellow alarm, unless the subject has one."""
@@ -115,14 +115,20 @@ class Decider:
             finding, alarm_id=alarm.alarm_id, step=step.value, reason=Why.UNDECIDABLE.value, level_reason="undecidable"
         )
 
-    def _time(self, opened: Docket, alarm: Alarm) -> None:
-        why = lifecycle.over(alarm, opened.now, self._policy.rhythm)
-        action = AlarmAction.CLOSE
-        if why is None:
-            why, action = lifecycle.shelf_ended(alarm, opened.now), AlarmAction.UNSHELVE
-        if why is None:
+    def _time(self, opened: Docket, standing: Standing) -> None:
+        alarm, rhythm = standing.alarm, self._policy.rhythm
+        if why := lifecycle.over(alarm, opened.now, rhythm):
+            action = AlarmAction.CLOSE
+            opened.change(alarm, action, actor=ACTOR, reason=why.value)
+        elif why := lifecycle.shelf_ended(alarm, opened.now):
+            action = AlarmAction.UNSHELVE
+            opened.change(alarm, action, actor=ACTOR, reason=why.value)
+        elif (why := lifecycle.level_fell(standing, opened.now, rhythm)) and standing.next_level:
+            action = AlarmAction.LOWER
+            after = replace(alarm, level=standing.next_level)
+            opened.change(after, action, actor=ACTOR, reason=why.value, level_at=opened.now)
+        else:
             return
-        opened.change(alarm, action, actor=ACTOR, reason=why.value)
         ALARMS.labels(alarm.kind.value, action.value).inc()
         _log.info("alarm moved by time", alarm=alarm.alarm_id, action=action.value, reason=why.value)
 

@@ -52,12 +52,14 @@ class Why(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """One step. `level` is the alarm's after it; `quiet`: who was to be told knows already."""
+    """One step. `level` is the alarm's after it; `quiet`: who was to be told knows already; `next_level`: to which the
+    level goes down by itself when it has stood long enough."""
 
     step: Step
     why: Why
     level: Level
     quiet: bool = False
+    next_level: Level | None = None
 
 
 def decide(
@@ -89,6 +91,15 @@ def over(alarm: Alarm, now: datetime, rhythm: Rhythm) -> Why | None:
     if seen and alarm.cleared_at is not None and now - alarm.cleared_at >= timedelta(seconds=rhythm.settle_s):
         return Why.OVER_AND_SEEN
     return None
+
+
+def level_fell(standing: Standing, now: datetime, rhythm: Rhythm) -> Why | None:
+    """Why the level goes down to `next_level` now; None while it must not.
+
+    Detectors speak when something changes: what fell too early to be believed is not said a second time.
+    """
+    waits = standing.next_level is not None and standing.alarm.cleared_at is None
+    return Why.LEVEL_FELL if waits and _stood(standing, now, rhythm) else None
 
 
 def shelf_ended(alarm: Alarm, now: datetime) -> Why | None:
@@ -124,14 +135,19 @@ def _back(assessed: Assessment, standing: Standing) -> Decision:
     if standing.end_told:
         return Decision(Step.RETURN, Why.RETURNED, assessed.level)
     reopened = next_state(alarm.state, AlarmAction.RETURN) is not alarm.state
-    return Decision(Step.RETURN, Why.RETURNED, alarm.level, quiet=not reopened)
+    lower = assessed.eased if assessed.eased > alarm.level else None
+    return Decision(Step.RETURN, Why.RETURNED, alarm.level, quiet=not reopened, next_level=lower)
 
 
 def _goes_on(finding: Finding, assessed: Assessment, standing: Standing, rhythm: Rhythm) -> Decision:
     level = standing.alarm.level
     if assessed.level < level:
         return Decision(Step.ESCALATE, Why.LEVEL_ROSE, assessed.level)
-    stood = finding.detected_at - standing.level_at
-    if assessed.eased > level and stood >= timedelta(seconds=rhythm.lower_after_s):
-        return Decision(Step.LOWER, Why.LEVEL_FELL, assessed.eased)
-    return Decision(Step.UPDATE, Why.STILL_THERE, level)
+    lower = assessed.eased if assessed.eased > level else None
+    if lower is not None and _stood(standing, finding.detected_at, rhythm):
+        return Decision(Step.LOWER, Why.LEVEL_FELL, lower)
+    return Decision(Step.UPDATE, Why.STILL_THERE, level, next_level=lower)
+
+
+def _stood(standing: Standing, now: datetime, rhythm: Rhythm) -> bool:
+    return now - standing.level_at >= timedelta(seconds=rhythm.lower_after_s)

@@ -161,6 +161,8 @@ class Standing:
     alarm: Alarm
     level_at: datetime
     """event time of the finding that last changed the level"""
+    next_level: Level | None = None
+    """to which the level goes down when it has stood long enough"""
     end_told: bool = False
     """whether people were told that the condition ended (meant for alarms that are cleared)"""
 

@@ -86,11 +86,12 @@ def move(
     reason: str,
     note: str = "",
     level_at: datetime | None = None,
-    told: str | None = None,
+    next_level: Level | None = None,
 ) -> tuple[Alarm, int]:
     """Writes `alarm` as it is after `action`, and the event; gives it with its new state and version, and the event id.
 
-    For the store's own modules, which hold the row locked. Raises IllegalTransitionError.
+    `level_at`: where the level changed, by which time; `next_level`: where it is to go down later, whereto; both are
+    a finding's to say. For the store's own modules, which hold the row locked. Raises IllegalTransitionError.
     """
     state = next_state(alarm.state, action)
     after = replace(
@@ -99,8 +100,14 @@ def move(
         closed_at=now if state in ENDED else None,
         shelved_until=alarm.shelved_until if state is AlarmState.SHELVED else None,
     )
-    row: Any = connection.execute(_SQL["change"], {**columns(after), "level_at": level_at}).fetchone()
-    event = AlarmEvent(now, actor, action, alarm.state, state, reason, note, told=told)
+    values = {
+        **columns(after),
+        "by_finding": action in SYSTEM_ACTIONS,
+        "level_at": level_at,
+        "next_level": next_level.value if next_level else None,
+    }
+    row: Any = connection.execute(_SQL["change"], values).fetchone()
+    event = AlarmEvent(now, actor, action, alarm.state, state, reason, note)
     return replace(after, version=row.version), add_event(connection, alarm.alarm_id, event)
 
 

@@ -106,7 +106,7 @@ class Docket:
     def standing(self, subject: str) -> Standing | None:
         """The live alarm of `subject`, held until the transaction ends."""
         row = self._connection.execute(_SQL["standing"], {"subject": subject}).fetchone()
-        return None if row is None else Standing(alarm_of(row), row.level_at, row.end_told)
+        return None if row is None else _standing(row)
 
     def previous(self, subject: str) -> Alarm | None:
         """The last alarm of `subject` that ended."""
@@ -164,15 +164,26 @@ class Docket:
         actor: str,
         reason: str,
         level_at: datetime | None = None,
+        next_level: Level | None = None,
     ) -> tuple[Alarm, int]:
-        """Writes `alarm` as it is after `action` and the event. Raises IllegalTransitionError."""
+        """Writes `alarm` as it is after `action` and the event, as `store.alarms.move` does."""
         self._changed = True
-        return move(self._connection, alarm, action, actor=actor, now=self.now, reason=reason, level_at=level_at)
+        return move(
+            self._connection,
+            alarm,
+            action,
+            actor=actor,
+            now=self.now,
+            reason=reason,
+            level_at=level_at,
+            next_level=next_level,
+        )
 
-    def follow(self, alarm: Alarm) -> None:
+    def follow(self, alarm: Alarm, next_level: Level | None) -> None:
         """Writes what a quiet update changes: the newest finding and what it says."""
         self._changed = True
-        self._connection.execute(_SQL["follow"], columns(alarm))
+        values = {**columns(alarm), "next_level": next_level.value if next_level else None}
+        self._connection.execute(_SQL["follow"], values)
 
     def decide(self, finding: Finding, *, alarm_id: int | None, step: str, reason: str, level_reason: str) -> None:
         """Records what was done about `finding` and why, and moves the position behind it."""
@@ -205,13 +216,16 @@ class Docket:
         """The channels and addresses that were told of an alarm."""
         return {(row.channel, row.address) for row in self._connection.execute(_SQL["heard"], {"alarm_id": alarm_id})}
 
-    def due(self, *, settle_s: float, limit: int) -> list[Alarm]:
-        """Alarms that time may move: cleared and seen for `settle_s`, or shelved up to now."""
+    def due(self, *, settle_s: float, lower_after_s: float, limit: int) -> list[Standing]:
+        """Alarms that time may move: cleared and seen for `settle_s`, shelved up to now, or to a lower level that has
+        waited since `lower_after_s`."""
         settled_before = self.now - timedelta(seconds=settle_s)
+        stood_since = self.now - timedelta(seconds=lower_after_s)
         rows = self._connection.execute(
-            _SQL["due"], {"settled_before": settled_before, "now": self.now, "limit": limit}
+            _SQL["due"],
+            {"settled_before": settled_before, "stood_since": stood_since, "now": self.now, "limit": limit},
         )
-        return [alarm_of(row) for row in rows.fetchall()]
+        return [_standing(row) for row in rows.fetchall()]
 
     @contextmanager
     def guarded(self) -> Iterator[None]:
@@ -233,6 +247,11 @@ class Docket:
 
     def _row(self, query: str, **values: Any) -> Any:
         return self._connection.execute(_SQL[query], values).fetchone()
+
+
+def _standing(row: Any) -> Standing:
+    next_level = None if row.next_level is None else Level(row.next_level)
+    return Standing(alarm_of(row), row.level_at, next_level, row.end_told)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.lifecycle import Decision, Step, Why, decide, over, shelf_ended
+from alerts.lifecycle import Decision, Step, Why, decide, level_fell, over, shelf_ended
 from alerts.policy import Assessment, Ground, load
 from lifeline.alarm import ENDED, Alarm, AlarmState, Level, Standing
 from lifeline.finding import Finding, Phase
@@ -83,7 +83,7 @@ def test_a_person_is_contradicted_only_by_something_worse() -> None:
         (1, Level.ORANGE, Level.ORANGE, Decision(Step.ESCALATE, Why.LEVEL_ROSE, Level.ORANGE)),
         (1, Level.YELLOW, Level.YELLOW, Decision(Step.UPDATE, Why.STILL_THERE, Level.YELLOW)),
         (11, Level.BLUE, Level.YELLOW, Decision(Step.UPDATE, Why.STILL_THERE, Level.YELLOW)),
-        (9, Level.BLUE, Level.BLUE, Decision(Step.UPDATE, Why.STILL_THERE, Level.YELLOW)),
+        (9, Level.BLUE, Level.BLUE, Decision(Step.UPDATE, Why.STILL_THERE, Level.YELLOW, next_level=Level.BLUE)),
         (10, Level.BLUE, Level.BLUE, Decision(Step.LOWER, Why.LEVEL_FELL, Level.BLUE)),
     ],
 )
@@ -93,6 +93,15 @@ def test_levels_rise_at_once_and_fall_late_and_below_the_margin(
     standing = Standing(ALARM, level_at=START)
     assert decided(later(FLOOD, minutes * 60), level, eased=eased, standing=standing) == expected
     assert decided(later(FLOOD, minutes * 60, phase=Phase.ONSET), level, eased=eased, standing=standing) == expected
+
+
+def test_what_fell_too_early_falls_by_itself() -> None:
+    standing = Standing(ALARM, START, next_level=Level.BLUE)
+    stood = START + timedelta(seconds=RHYTHM.lower_after_s)
+    assert level_fell(standing, stood, RHYTHM) is Why.LEVEL_FELL
+    assert level_fell(standing, stood - timedelta(seconds=1), RHYTHM) is None
+    assert level_fell(Standing(ALARM, START), stood, RHYTHM) is None
+    assert level_fell(replace(standing, alarm=CLEARED), stood, RHYTHM) is None
 
 
 def test_an_end_clears_once() -> None:
@@ -105,7 +114,12 @@ def test_an_end_clears_once() -> None:
     ("state", "end_told", "level", "expected"),
     [
         # nobody heard that it had gone: that it is there is no news, and the level stands
-        (AlarmState.ACKNOWLEDGED, False, Level.BLUE, Decision(Step.RETURN, Why.RETURNED, Level.YELLOW, quiet=True)),
+        (
+            AlarmState.ACKNOWLEDGED,
+            False,
+            Level.BLUE,
+            Decision(Step.RETURN, Why.RETURNED, Level.YELLOW, quiet=True, next_level=Level.BLUE),
+        ),
         (AlarmState.ACKNOWLEDGED, True, Level.BLUE, Decision(Step.RETURN, Why.RETURNED, Level.BLUE)),
         (AlarmState.OPEN, True, Level.YELLOW, Decision(Step.RETURN, Why.RETURNED, Level.YELLOW)),
         # the repair did not hold
@@ -114,7 +128,7 @@ def test_an_end_clears_once() -> None:
     ],
 )
 def test_a_cleared_alarm_returns(state: AlarmState, end_told: bool, level: Level, expected: Decision) -> None:
-    standing = Standing(replace(CLEARED, state=state), START, end_told)
+    standing = Standing(replace(CLEARED, state=state), START, end_told=end_told)
     assert decided(again(31), level, standing=standing) == expected
     assert decided(again(31, Phase.UPDATE), level, standing=standing) == expected
 
@@ -157,7 +171,7 @@ def test_worse_is_never_kept_quiet_and_nothing_ends_an_alarm_but_its_end(
     finding: Finding, alarm: Alarm | None, told: bool, level: Level
 ) -> None:
     ended = alarm is not None and alarm.state in ENDED
-    standing = Standing(alarm, START, told) if alarm is not None and not ended else None
+    standing = Standing(alarm, START, end_told=told) if alarm is not None and not ended else None
     decision = decided(finding, level, standing=standing, previous=alarm if ended else None)
     if finding.phase is Phase.END:
         assert decision.step in {Step.CLEAR, Step.IGNORE}

@@ -8,6 +8,7 @@ CREATE TABLE alarm (
     kind        text NOT NULL,
     level       smallint NOT NULL CHECK (level BETWEEN 1 AND 4),
     level_at    timestamptz NOT NULL DEFAULT now(),
+    next_level  smallint CHECK (next_level > level),
     state       text NOT NULL,
     title_zh    text NOT NULL,
     title_en    text NOT NULL,
@@ -27,6 +28,7 @@ CREATE UNIQUE INDEX alarm_one_live ON alarm (subject) WHERE state NOT IN ('close
 CREATE INDEX alarm_by_opening ON alarm (opened_at DESC);
 COMMENT ON COLUMN alarm.level IS '1 red, 2 orange, 3 yellow, 4 blue';
 COMMENT ON COLUMN alarm.level_at IS 'event time of the finding that last changed the level';
+COMMENT ON COLUMN alarm.next_level IS 'level that the newest finding has, where the present one has not stood long enough to go down to it';
 COMMENT ON COLUMN alarm.finding_id IS 'the newest finding about the subject';
 COMMENT ON COLUMN alarm.cleared_at IS 'when the condition ended; empty while it lasts';
 COMMENT ON COLUMN alarm.shelved_until IS 'when a shelved alarm opens again by itself';

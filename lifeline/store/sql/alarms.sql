@@ -29,7 +29,8 @@ FROM alarm_event WHERE alarm_id = %(alarm_id)s ORDER BY event_id
 -- name: change
 -- An alarm after a change; every change is one event and one version.
 UPDATE alarm
-SET state = %(state)s, level = %(level)s, level_at = coalesce(%(level_at)s, level_at), title_zh = %(title_zh)s,
+SET state = %(state)s, level = %(level)s, level_at = coalesce(%(level_at)s, level_at),
+    next_level = CASE WHEN %(by_finding)s THEN %(next_level)s ELSE next_level END, title_zh = %(title_zh)s,
     title_en = %(title_en)s, probability = %(probability)s, finding_id = %(finding_id)s, cleared_at = %(cleared_at)s,
     closed_at = %(closed_at)s, shelved_until = %(shelved_until)s, lon = %(lon)s, lat = %(lat)s, version = version + 1
 WHERE alarm_id = %(alarm_id)s

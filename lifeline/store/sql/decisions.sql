@@ -38,7 +38,7 @@ LEFT JOIN LATERAL (
 -- name: standing
 -- The live alarm of a subject, held, with what the life cycle asks of its past.
 SELECT alarm_id, subject, city_code, kind, level, state, title_zh, title_en, opened_at, began_at, probability,
-       provisions, version, finding_id, cleared_at, closed_at, zone_id, lon, lat, shelved_until, level_at,
+       provisions, version, finding_id, cleared_at, closed_at, zone_id, lon, lat, shelved_until, level_at, next_level,
        coalesce((SELECT EXISTS (SELECT FROM notice n WHERE n.event_id = e.event_id)
                  FROM alarm_event e WHERE e.alarm_id = alarm.alarm_id AND e.action = 'clear'
                  ORDER BY e.event_id DESC LIMIT 1), false) AS end_told
@@ -67,7 +67,7 @@ RETURNING alarm_id
 -- The alarm follows its newest finding quietly: no event, and the version that people hold stays good.
 UPDATE alarm
 SET title_zh = %(title_zh)s, title_en = %(title_en)s, probability = %(probability)s, finding_id = %(finding_id)s,
-    lon = %(lon)s, lat = %(lat)s
+    lon = %(lon)s, lat = %(lat)s, next_level = %(next_level)s
 WHERE alarm_id = %(alarm_id)s
 
 -- name: decide
@@ -100,13 +100,16 @@ WHERE d.alarm_id = %(alarm_id)s AND d.step NOT IN ('clear', 'ignore') ORDER BY d
 SELECT DISTINCT channel, address FROM notice WHERE alarm_id = %(alarm_id)s ORDER BY channel, address
 
 -- name: due
--- Live alarms that time may move: cleared and seen, or shelved up to now. Held; those in other hands come next time.
+-- Live alarms that time may move: cleared and seen, shelved up to now, at a level that may go down. Held; those in
+-- other hands come next time.
 SELECT alarm_id, subject, city_code, kind, level, state, title_zh, title_en, opened_at, began_at, probability,
-       provisions, version, finding_id, cleared_at, closed_at, zone_id, lon, lat, shelved_until
+       provisions, version, finding_id, cleared_at, closed_at, zone_id, lon, lat, shelved_until, level_at, next_level,
+       false AS end_told
 FROM alarm
 WHERE state NOT IN ('closed', 'cancelled', 'superseded')
   AND ((cleared_at <= %(settled_before)s AND state IN ('acknowledged', 'verified', 'shelved'))
-       OR shelved_until <= %(now)s)
+       OR shelved_until <= %(now)s
+       OR (next_level IS NOT NULL AND level_at <= %(stood_since)s AND cleared_at IS NULL))
 ORDER BY alarm_id
 LIMIT %(limit)s
 FOR UPDATE SKIP LOCKED
