@@ -30,6 +30,7 @@ CONFIRMED_PROBABILITY = 0.9
 DOUBTFUL_PROBABILITY = 0.6
 """a level that is only foreseen, or a place that is unknown"""
 _SILENT_INTERVALS, _SILENT_LEAST_S = 3.0, 180.0
+_GAPS, _LONGEST_INTERVAL_S = 5, 1200.0
 _STORM_MM = 5.0
 """in an hour"""
 _DOUBT_AFTER_S = 600.0
@@ -40,12 +41,14 @@ _CAUSE_AGAIN_S = 600.0
 class _Place:
     """One depth sensor with all that is remembered of it."""
 
-    __slots__ = ("cause", "doubt_since_s", "doubted", "filter", "gate", "heard_s", "verdict")
+    __slots__ = ("cause", "doubt_since_s", "doubted", "filter", "gaps_s", "gate", "heard_s", "verdict")
 
     def __init__(self, sensor: Sensor) -> None:
         self.filter = DepthFilter(sensor.range_min, sensor.range_max)
         self.gate = Gate()
         self.heard_s = 0.0
+        self.gaps_s: list[float] = []
+        """between its latest readings: some report less often than their pack says"""
         self.verdict = Verdict.OK
         self.cause = Cause.UNKNOWN
         self.doubt_since_s: float | None = None
@@ -53,12 +56,12 @@ class _Place:
 
     def state(self) -> list[Any]:
         return [
-            self.filter.state(), self.gate.state(), self.heard_s, self.verdict.value, self.cause.value,
+            self.filter.state(), self.gate.state(), self.heard_s, self.gaps_s, self.verdict.value, self.cause.value,
             self.doubt_since_s, self.doubted,
         ]  # fmt: skip
 
     def restore(self, saved: list[Any]) -> None:
-        judged, gate, self.heard_s, verdict, cause, self.doubt_since_s, self.doubted = saved
+        judged, gate, self.heard_s, self.gaps_s, verdict, cause, self.doubt_since_s, self.doubted = saved
         self.filter.restore(judged)
         self.gate = gate_of(gate)
         self.verdict, self.cause = Verdict(verdict), Cause(cause)
@@ -77,6 +80,8 @@ class FloodDetector:
         self._ladders = ladders(scope.levels)
         self.sensors: tuple[Sensor, ...] = tuple(s for s in scope.sensors if self._measures(s) or wanted(s))
         self._sky = Sky(self.sensors)
+        self.trusted: list[tuple[int, float, float]] = []
+        """sensor, instant and depth of what was trusted in the last step: what a nowcast may look at"""
         self._places = {n: _Place(s) for n, s in enumerate(self.sensors) if self._measures(s)}
 
     @property
@@ -96,6 +101,7 @@ class FloodDetector:
 
     def step(self, batch: Batch, now: datetime) -> list[Finding]:
         findings: list[Finding] = []
+        self.trusted = []
         for number, at_s, value in zip(batch.sensor.tolist(), batch.at_s.tolist(), batch.value.tolist(), strict=True):
             if number not in self._places:
                 self._sky.hear(self.sensors[number], at_s, value)
@@ -127,11 +133,14 @@ class FloodDetector:
     def _hear(self, number: int, at_s: float, value_m: float, findings: list[Finding]) -> None:
         place, sensor = self._places[number], self.sensors[number]
         self._gap(number, at_s, findings)
+        if place.heard_s:
+            place.gaps_s = [*place.gaps_s[1 - _GAPS :], at_s - place.heard_s]
         place.heard_s = at_s
         weather = self._sky.weather(at_s)
         for judged in place.filter.push(at_s, value_m, weather):
             place.verdict = judged.verdict
             if judged.verdict in TRUSTED and judged.depth_m is not None:
+                self.trusted.append((number, judged.at_s, judged.depth_m))
                 for change in place.gate.push(judged.at_s, judged.depth_m, self._ladders[sensor.site], known_s=at_s):
                     findings.append(self._flood(number, change))
         self._doubt(number, at_s, weather.rain_1h_mm, findings)
@@ -140,7 +149,8 @@ class FloodDetector:
 
     def _gap(self, number: int, until_s: float, findings: list[Finding]) -> None:
         place, sensor = self._places[number], self.sensors[number]
-        limit_s = max(_SILENT_INTERVALS * sensor.interval_s, _SILENT_LEAST_S)
+        seen_s = sorted(place.gaps_s)[len(place.gaps_s) // 2] if len(place.gaps_s) == _GAPS else 0.0
+        limit_s = max(_SILENT_INTERVALS * max(sensor.interval_s, min(seen_s, _LONGEST_INTERVAL_S)), _SILENT_LEAST_S)
         heard = place.heard_s > place.gate.last_s
         reason = FloodReason.DOUBTFUL_WHILE_WET if heard else FloodReason.SILENT_WHILE_WET
         change = place.gate.gap(until_s, limit_s, reason)

@@ -16,6 +16,8 @@ _HYSTERESIS_SHARE, _HYSTERESIS_LEAST_M = 0.2, 0.01
 """a level is left this far below its threshold: waves and the 1 cm resolution of common sensors make no new message"""
 _LEAVE_AFTER_S = 120.0
 _RISING_M, _RISING_FROM_M, _RISING_M_PER_MIN, _RISING_WITHIN_S = 0.02, 0.02, 0.01, 300.0
+_STEADY_SHARE = 0.2
+"""each of two steps has this much of the rise: one jump beside noise is none"""
 _CURVE_POINTS = 60
 
 
@@ -133,10 +135,12 @@ class Gate:
         if len(self.recent) < 3:
             return 0.0
         (first_s, first_m), (_, middle_m), (last_s, last_m) = self.recent
-        steady = first_m < middle_m < last_m and last_m >= _RISING_FROM_M and last_m - first_m >= _RISING_M
-        if not steady or last_s - first_s > _RISING_WITHIN_S:
+        rise_m = last_m - first_m
+        least_m = _STEADY_SHARE * rise_m
+        steady = middle_m - first_m >= least_m and last_m - middle_m >= least_m and last_m >= _RISING_FROM_M
+        if not steady or rise_m < _RISING_M or last_s - first_s > _RISING_WITHIN_S:
             return 0.0
-        return 60.0 * (last_m - first_m) / (last_s - first_s)
+        return 60.0 * rise_m / (last_s - first_s)
 
     def state(self) -> list[Any]:
         """What is remembered, short where it is dry; goes through JSON unchanged."""

@@ -54,8 +54,8 @@ class Limits:
     """Where each verdict begins."""
 
     gradient_m_per_min: float = 0.25
-    steep_m_per_min: float = 0.05
-    """out of the dry; 99.9 % of the steps of real street floods are slower than half of it"""
+    steep_m_per_min: float = 0.04
+    """out of the dry; 99.9 % of the steps of real street floods are below 0.03"""
     steep_step_m: float = 0.03
     develops_m: float = 0.015
     """what moves this far from where it jumped to, without falling back, is water"""

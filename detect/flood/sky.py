@@ -101,6 +101,10 @@ class Sky:
         values = sorted(c for t, c in self._memory.temperature.values() if at_s - t <= _FRESH_S)
         return values[len(values) // 2] if values else None
 
+    def fill(self, at_s: float) -> float | None:
+        """How full the fullest manhole heard lately is, 0 to 1."""
+        return max((share for t, share in self._memory.fill.values() if at_s - t <= _FRESH_S), default=None)
+
     def weather(self, at_s: float) -> Weather:
         """What the filter of a depth sensor asks."""
         return Weather(self.temperature_c(at_s), self.rain_mm(at_s, _HOUR_S))

@@ -1,0 +1,161 @@
+"""False floods made on purpose, and true ones between dry hours: how many of each the detector tells.
+
+A sensor-month is a month of one-minute readings of a dry street with noise, a gauge and a thermometer, into which
+blips, boxes, pulse chains, snow and ice are put. Their shapes follow the kinds that FloodNet names (quality.py); how
+many there are is an assumption, and a bold one.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from detect.flood.detector import FloodDetector
+from detect.flood.levels import FloodReason
+from detect.flood.recording import Event
+from detect.flood.replay import ROAD, scope_of
+from detect.instant import instant
+from detect.port import Batch, Floats
+from lifeline.asset import Site
+from lifeline.finding import FindingKind
+from lifeline.units import Quantity
+
+KINDS = ("blip", "box", "pulse-chain", "snow", "ice")
+_PER_MONTH = {"blip": 30, "box": 12, "pulse-chain": 4, "snow": 2, "ice": 2}
+_MINUTES = 30 * 1440
+_MONTH_S = 60.0 * _MINUTES
+_BEGIN_S = 1.7e9
+_NOISE_M = 0.003
+_DRY_S, _DRY_EVERY_S = 3 * 3600.0, 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class FalseFloods:
+    """Floods told of a dry street in `sensor_months`, by what was put in when they were told."""
+
+    sensor_months: int
+    artefacts: int
+    told: dict[str, int]
+
+    @property
+    def per_100_months(self) -> float:
+        """Whatever the kind."""
+        return 100.0 * sum(self.told.values()) / max(self.sensor_months, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Recall:
+    """True floods that reached blue, those told, and how long after the first reading at blue, s."""
+
+    floods: int
+    told: int
+    delay_median_s: float
+    delay_p95_s: float
+
+
+def false_floods(sensor_months: int, *, seed: int = 0) -> FalseFloods:
+    """Every other month is winter."""
+    rng = np.random.default_rng(seed)
+    told = dict.fromkeys((*KINDS, "none"), 0)
+    artefacts = 0
+    for month in range(sensor_months):
+        depths, temperature, label = _month(rng, winter=month % 2 == 1)
+        artefacts += sum(_PER_MONTH[k] for k in KINDS if month % 2 or k not in ("snow", "ice"))
+        for minute in _told_minutes(depths, temperature):
+            told[KINDS[label[minute]] if label[minute] >= 0 else "none"] += 1
+    return FalseFloods(sensor_months, artefacts, told)
+
+
+def recall(events: tuple[Event, ...]) -> Recall:
+    """Each flood alone, three dry hours before it, weather unknown."""
+    delays, floods = [], 0
+    for event in events:
+        blue = np.flatnonzero(event.depths_m >= ROAD.blue)
+        if not len(blue):
+            continue
+        floods += 1
+        detector = FloodDetector(scope_of([event.sensor_id], {}))
+        before = np.arange(event.times_s[0] - _DRY_S, event.times_s[0], _DRY_EVERY_S)
+        times = np.concatenate([before, event.times_s])
+        depths = np.concatenate([np.zeros(len(before)), event.depths_m])
+        batch = Batch(np.zeros(len(times), dtype=np.intp), times, depths)
+        for finding in detector.step(batch, instant(float(times[-1]))):
+            if finding.kind is FindingKind.FLOOD and finding.reason != FloodReason.HEARD_AGAIN:
+                delays.append(finding.detected_at.timestamp() - float(event.times_s[blue[0]]))
+                break
+    if not delays:
+        return Recall(floods, 0, float("nan"), float("nan"))
+    return Recall(floods, len(delays), float(np.median(delays)), float(np.percentile(delays, 95)))
+
+
+def _told_minutes(depths: Floats, temperature_c: Floats) -> list[int]:
+    scope = scope_of(["street", "gauge", "air"], {})
+    street, gauge, air = scope.sensors
+    gauge = replace(gauge, quantity=Quantity.RAIN_INTENSITY, site=Site.GAUGE, interval_s=600.0)
+    air = replace(air, quantity=Quantity.TEMPERATURE, site=Site.GAUGE, range_min=-60.0, range_max=60.0)
+    detector = FloodDetector(replace(scope, sensors=(street, gauge, air)))
+    minutes = np.arange(_MINUTES)
+    slow = minutes[::10]
+    sensor = np.concatenate([np.full(len(slow), 1), np.full(len(slow), 2), np.zeros(_MINUTES, dtype=np.intp)])
+    at_s = _BEGIN_S + 60.0 * np.concatenate([slow - 0.5, slow - 0.5, minutes])
+    value = np.concatenate([np.zeros(len(slow)), temperature_c[slow], depths])
+    order = np.lexsort((sensor, at_s))
+    found = detector.step(Batch(sensor[order], at_s[order], value[order]), instant(_BEGIN_S + _MONTH_S))
+    told = [f for f in found if f.kind is FindingKind.FLOOD and f.phase.value == "onset"]
+    return [min(int((f.detected_at.timestamp() - _BEGIN_S) // 60.0), _MINUTES - 1) for f in told]
+
+
+def _month(rng: np.random.Generator, *, winter: bool) -> tuple[Floats, Floats, np.ndarray]:
+    """Depths and temperature by minute, and which artefact stands there (position in KINDS, -1 none)."""
+    minutes = np.arange(_MINUTES)
+    day = 5.0 * np.sin(2.0 * np.pi * (minutes / 1440.0 - 0.4)) + rng.normal(0.0, 3.0, 30)[minutes // 1440]
+    temperature = day + (-14.0 if winter else 18.0)
+    depths = np.abs(rng.normal(0.0, _NOISE_M, _MINUTES))
+    label = np.full(_MINUTES, -1)
+    free = np.ones(_MINUTES, dtype=bool)
+    order = ("snow", "ice", "pulse-chain", "box", "blip") if winter else ("pulse-chain", "box", "blip")
+    for kind in order:
+        for _ in range(_PER_MONTH[kind]):
+            shape = _SHAPES[kind](rng)
+            for _ in range(100):
+                begin = int(rng.integers(120, _MINUTES - len(shape) - 120))
+                span = slice(begin - 90, begin + len(shape) + 90)
+                if not free[span].all() or (kind == "ice" and temperature[span].max() > -5.0):
+                    continue
+                inside = slice(begin, begin + len(shape))
+                # what stands over the street is seen instead of it; ice holds the sensor at one value
+                steady = kind == "ice"
+                depths[inside] = np.where(shape > 0.0, shape + (0.0 if steady else depths[inside]), depths[inside])
+                free[inside] = False
+                label[begin : begin + len(shape) + 60] = KINDS.index(kind)
+                break
+    return depths, temperature, label
+
+
+def _blip(rng: np.random.Generator) -> Floats:
+    return np.full(int(rng.integers(1, 3)), rng.uniform(0.05, 1.2))
+
+
+def _box(rng: np.random.Generator) -> Floats:
+    return np.full(int(rng.integers(5, 300)), rng.uniform(0.05, 1.2))
+
+
+def _chain(rng: np.random.Generator) -> Floats:
+    parts = []
+    for _ in range(int(rng.integers(4, 11))):
+        parts += [np.full(int(rng.integers(1, 4)), rng.uniform(0.05, 1.0)), np.zeros(int(rng.integers(1, 6)))]
+    return np.concatenate(parts)
+
+
+def _snow(rng: np.random.Generator) -> Floats:
+    """Falls, settles by a third, is cleared by degrees."""
+    high_m = rng.uniform(0.03, 0.20)
+    fall = np.linspace(0.0, high_m, int(60.0 * max(high_m / 0.03, rng.uniform(3.0, 10.0))))
+    settle = np.linspace(high_m, 0.67 * high_m, int(rng.integers(600, 3000)))
+    return np.concatenate([fall, settle, np.linspace(0.67 * high_m, 0.0, 60)])
+
+
+def _ice(rng: np.random.Generator) -> Floats:
+    return np.full(int(rng.integers(120, 720)), rng.uniform(0.05, 0.5))
+
+
+_SHAPES = {"blip": _blip, "box": _box, "pulse-chain": _chain, "snow": _snow, "ice": _ice}
