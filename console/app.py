@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import uvicorn
 from fastapi import FastAPI, Request
@@ -20,7 +19,7 @@ from nicegui import ui
 from console.api.build import build
 from console.dossier import Dossiers
 from console.feed import Feed
-from console.guard import Guard
+from console.guard import Guard, tile_origin
 from console.pages.desk import Desk
 from console.pages.site import pages
 from console.texts import Language, Texts
@@ -96,7 +95,7 @@ def application(settings: Settings, store: Store, feed: Feed, clock: Clock, *, p
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, lifespan=lifespan)
     app.mount("/api/v1", build(store, feed, clock))
     app.mount("/static", StaticFiles(directory=_FOLDER / "pages", follow_symlink=False), name="static")
-    app.add_middleware(Guard, host=settings.console.host, port=port, tiles=urlsplit(settings.console.tile_url).netloc)
+    app.add_middleware(Guard, host=settings.console.host, port=port, tiles=tile_origin(settings.console.tile_url))
     dossiers = Dossiers(store, feed, clock)
 
     def language_of(request: Request) -> str:

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from console.curves import Curve, Mark, explained, of_quantity, options
-from console.guard import Guard
+from console.guard import Guard, tile_origin
 from console.words import moment, percent, value
+from lifeline.errors import SettingsError
 from lifeline.units import Quantity
 
 AT = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
@@ -92,3 +93,12 @@ def test_only_pages_of_our_own_may_act(host: str, headers: dict[str, str], statu
         with pytest.raises(StopIteration):
             call.send(None)
         assert sent[0]["status"] == status
+
+
+def test_tiles_are_allowed_from_their_own_host_alone() -> None:
+    assert tile_origin("") == ""
+    assert tile_origin("http://tiles.example:8000/{z}/{x}/{y}.png") == "http://tiles.example:8000"
+    assert tile_origin("https://t{s}.example.cn/{z}/{x}/{y}.png") == "https://*.example.cn"
+    for wrong in ("tiles.example/{z}/{x}/{y}.png", "https://tiles.example/", "javascript:{x}{y}{z}"):
+        with pytest.raises(SettingsError, match="tile_url"):
+            tile_origin(wrong)
