@@ -11,6 +11,7 @@ from ingest.batch import Batch, reject
 from ingest.contract import Fault
 from ingest.gate import UNKNOWN_DEVICE, Limits, SensorTable, judge
 from ingest.recorded import Chunk, read_csv
+from ingest.recorded_parquet import count_rows, read_parquet
 from ingest.writer import Writer, Written
 from lifeline.clock import Clock, SystemClock
 from lifeline.errors import ReplayError
@@ -31,20 +32,27 @@ def backfill(
     progress: Callable[[float], None] = lambda _: None,
     clock: Clock | None = None,
 ) -> Written:
-    """Stores the readings of `path` (CSV as `ingest.recorded` says); returns what became of its rows.
+    """Stores the readings of `path` (CSV as `ingest.recorded` says, or `.parquet`); returns what became of its rows.
 
     `progress` hears the share of the file that is in, 0 to 1. A line that is no reading becomes a reject row naming
     file and line, and the rest goes on. An interrupted backfill of the same file goes on where it stopped; a finished
     file is offered anew and stores nothing twice. Raises ReplayError where the file cannot be read, StoreError.
     """
     clock = clock or SystemClock()
-    size, digest = _identify(path)
+    digest = _identify(path)
+    is_parquet = path.suffix == ".parquet"
+    size = max(count_rows(path) if is_parquet else path.stat().st_size, 1)
     done = unfinished(store, digest)
     table = SensorTable(sensors(store))
     writer = Writer(store)
     may_collide = done.bytes_done > 0
     progress(done.bytes_done / size)
-    for chunk in read_csv(path, bytes_done=done.bytes_done, lines_done=done.lines_done):
+    chunks = (
+        read_parquet(path, rows_done=done.bytes_done)
+        if is_parquet
+        else read_csv(path, bytes_done=done.bytes_done, lines_done=done.lines_done)
+    )
+    for chunk in chunks:
         batch = _Draft(path.name, chunk, table, clock).finish(Limits.of(settings))
         batch.may_collide = may_collide
         before = done
@@ -60,10 +68,10 @@ def backfill(
     return Written(done.stored, done.duplicate, done.conflict, done.rejected)
 
 
-def _identify(path: Path) -> tuple[int, bytes]:
+def _identify(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
-            return max(path.stat().st_size, 1), hashlib.file_digest(file, "sha256").digest()
+            return hashlib.file_digest(file, "sha256").digest()
     except OSError as error:
         raise ReplayError(f"{path}: {error.strerror}", advice="see that the file is there and may be read") from error
 

@@ -10,7 +10,7 @@ import pytest
 from ingest import recorded
 from ingest.backfill import backfill
 from ingest.writer import Written
-from lifeline.errors import StoreError
+from lifeline.errors import ReplayError, StoreError
 from lifeline.settings import IngestSettings
 from lifeline.store.pool import Store
 from lifeline.store.rejects import newest_rejects
@@ -75,6 +75,30 @@ def test_malformed_lines_are_rows_that_name_file_and_line(store: Store, tmp_path
     assert {reject.topic for reject in rejects.values()} == {"file:mixed.csv"}
     assert rejects["line 9"].payload == b"\xff"
     lawful(store)
+
+
+def test_a_parquet_file_is_taken_like_a_csv_file(store: Store, tmp_path: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow", reason="wants the extra `parquet`")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    load_devices(store, 3)
+    instants = [START + timedelta(minutes=step) for step in range(4)]
+    table = pyarrow.table(
+        {
+            "sensor_id": ["D1", "D2", "D9", "D3"],
+            "observed_at": pyarrow.array(instants, pyarrow.timestamp("ms", "UTC")),
+            "value": [1.5, 2.5, 3.5, None],
+        }
+    )
+    path = tmp_path / "history.parquet"
+    parquet.write_table(table, path)
+    assert backfill(store, SETTINGS, path) == Written(stored=2, duplicate=0, conflict=0, rejected=2)
+    assert backfill(store, SETTINGS, path) == Written(stored=0, duplicate=2, conflict=0, rejected=2)
+    assert sorted(stored(store).values()) == [1.5, 2.5]
+    assert {reject.detail.split(":")[0] for reject in newest_rejects(store)} == {"line 3", "line 4"}
+    lawful(store)
+    parquet.write_table(table.drop(["value"]), path)
+    with pytest.raises(ReplayError, match="no column value"):
+        backfill(store, SETTINGS, path)
 
 
 def test_a_failed_backfill_goes_on_where_it_stopped(
