@@ -21,10 +21,9 @@ PRIOR_HOURS = 2.0
 class Baseline:
     """`correct` takes the learned part off a residual; `covariance` is that of 24 h means."""
 
-    def __init__(self, coefficient: np.ndarray, hour: np.ndarray, weekday: np.ndarray, covariance: np.ndarray) -> None:
+    def __init__(self, coefficient: np.ndarray, hour: np.ndarray, covariance: np.ndarray) -> None:
         self.coefficient = coefficient
         self.hour = hour
-        self.weekday = weekday
         self.covariance = covariance
 
     @classmethod
@@ -43,7 +42,7 @@ class Baseline:
             design = np.column_stack([np.ones(ok.sum()), drivers[ok, c]])
             penalty = np.diag([0.0, *[RIDGE] * drivers.shape[2]])
             coefficient[c] = np.linalg.solve(design.T @ design + penalty, design.T @ value[ok, c])
-        base = cls(coefficient, np.zeros((24, channels)), np.zeros((7, channels)), prior.copy())
+        base = cls(coefficient, np.zeros((24, channels)), prior.copy())
         left = value - base.predict(drivers)
         for k in range(24):
             same = np.isfinite(left[hour_of_day == k])
@@ -68,32 +67,17 @@ class Baseline:
 
     def correct(self, residual: Residual, local_hour: int) -> np.ndarray:
         """Residual less what was learned `(n_channels,)`; `local_hour` counts from 1970-01-01."""
-        shape = self.hour[local_hour % 24] + self.weekday[weekday(local_hour)]
-        value: np.ndarray = residual.value - self.predict(residual.drivers) - shape
+        value: np.ndarray = residual.value - self.predict(residual.drivers) - self.hour[local_hour % 24]
         return value
-
-    def learn(self, surprise: np.ndarray, day: int, *, weekday_gain: float, scatter_gain: float) -> None:
-        """Take in what one quiet day differed from what was expected of it `(n_channels,)`; NaN is left out."""
-        known = np.isfinite(surprise)
-        move = np.where(known, surprise, 0.0)
-        self.weekday[day] += weekday_gain * move
-        self.weekday -= self.weekday.mean(axis=0)
-        both = np.outer(known, known)
-        self.covariance += scatter_gain * both * (np.outer(move, move) - self.covariance)
 
     def state(self) -> dict[str, Any]:
         """Everything learned, as JSON."""
-        return {k: getattr(self, k).tolist() for k in ("coefficient", "hour", "weekday", "covariance")}
+        return {k: getattr(self, k).tolist() for k in ("coefficient", "hour", "covariance")}
 
     @classmethod
     def restore(cls, state: dict[str, Any]) -> "Baseline":
         """The inverse of `state`."""
-        return cls(*(np.array(state[k]) for k in ("coefficient", "hour", "weekday", "covariance")))
-
-
-def weekday(local_hour: int) -> int:
-    """0 Monday to 6 Sunday; 1970-01-01 was a Thursday."""
-    return (local_hour // 24 + 3) % 7
+        return cls(*(np.array(state[k]) for k in ("coefficient", "hour", "covariance")))
 
 
 def window_mean(values: np.ndarray, *, least: float = 0.5) -> np.ndarray:

@@ -36,6 +36,8 @@ class Settings:
     """part of an hour's usual samples that its mean needs"""
     demand_variation: float = 0.04
     """how much the daily demand of one node is assumed to vary before the data say so"""
+    unmeasured_variation: float = 0.10
+    """and the demand of a whole zone whose inflow is not measured"""
     pressure_floor_m: float = 0.001
     track: TrackSettings = field(default_factory=TrackSettings)
 
@@ -189,6 +191,7 @@ class LeakDetector:
         n = model.n_pressure + model.n_split
         prior = np.zeros((model.n_channels, model.n_channels))
         prior[:n, :n] = model.demand_noise(self.plan.signatures, relative=set_.demand_variation)
+        prior[:n, :n] += model.common_demand(self.plan.signatures, relative=set_.unmeasured_variation)
         floor = np.full(model.n_channels, set_.pressure_floor_m**2)
         mean = float(model.mean_flow.sum())
         floor[model.n_pressure : n] = (0.0004 * mean) ** 2

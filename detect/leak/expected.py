@@ -184,6 +184,21 @@ class HourModel:
         covariance: np.ndarray = effect @ effect.T
         return covariance
 
+    def common_demand(self, signatures: Signatures, *, relative: float) -> np.ndarray:
+        """Covariance of pressures and splits when a zone whose inflow is not measured takes more or less as a whole."""
+        ends = self.network.ends[self.network.pipes]
+        mean = self._nominal.mean(axis=0)
+        degree = np.bincount(ends.ravel(), minlength=len(mean)).clip(1)
+        per_pipe = np.where(self._metered, 0.0, mean / degree)[ends].sum(axis=1)
+        n = self.n_pressure + self.n_split
+        covariance = np.zeros((n, n))
+        for z, zone in enumerate(self.layout.zones):
+            if not zone.closed:
+                inside = signatures.pipe_zone == z
+                together = signatures.table[len(LEVELS) // 2, 0, :n, inside].T @ per_pipe[inside] * relative
+                covariance += np.outer(together, together)
+        return covariance
+
     def close(self) -> None:
         """End the EPANET project."""
         self._epanet.close()

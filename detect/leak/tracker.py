@@ -24,7 +24,7 @@ from detect.leak.signature import Signatures
 class TrackSettings:
     """Thresholds of the tracker; the defaults serve every network and year (docs/leak.md gives their origin)."""
 
-    threshold: float = 16.0
+    threshold: float = 30.0
     """how much likelier (log) an explanation must be than chance"""
     model_error: float = 0.07
     """relative error of a leak's signature"""
@@ -44,8 +44,6 @@ class TrackSettings:
     """the same for a zone's loss"""
     growth_m3_per_h: float = 0.05
     growth_relative: float = 0.01
-    weekday_gain: float = 0.0
-    scatter_gain: float = 0.0
 
 
 class Kind(StrEnum):
@@ -59,7 +57,7 @@ class Kind(StrEnum):
     SENSOR = "sensor"
 
 
-@dataclass
+@dataclass(eq=False)
 class Leak:
     """A settled leak."""
 
@@ -71,7 +69,7 @@ class Leak:
     began_hour: int
 
 
-@dataclass
+@dataclass(eq=False)
 class Pending:
     """An event that is being fitted."""
 
