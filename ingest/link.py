@@ -22,6 +22,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 from ingest.buffer import Buffer
 from ingest.frames import FrameError, FrameSocket
 from ingest.message import Message
+from ingest.sparkplug.host import SUBSCRIPTION, Host, Publication
 from ingest.topic import SUBSCRIPTIONS
 from lifeline.clock import Clock
 from lifeline.errors import LinkError
@@ -52,10 +53,13 @@ _log = logger("ingest.link")
 class Link:
     """One broker connection after the other; each is an epoch, and an acknowledgement is of its epoch alone."""
 
-    def __init__(self, address: BrokerAddress, client_id: str, buffer: Buffer, clock: Clock) -> None:
+    def __init__(
+        self, address: BrokerAddress, client_id: str, buffer: Buffer, clock: Clock, *, sparkplug: Host | None = None
+    ) -> None:
         self._address = address
         self._buffer = buffer
         self._clock = clock
+        self._sparkplug = sparkplug
         self._epoch = 0
         self._socket: FrameSocket | None = None
         self._subscribed = False
@@ -142,6 +146,9 @@ class Link:
         properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
         properties.SessionExpiryInterval = NEVER_S
         properties.ReceiveMaximum = RECEIVE_MAXIMUM
+        if self._sparkplug is not None:
+            will = self._sparkplug.connect(self._clock.now().timestamp())
+            self._client.will_set(will.topic, will.payload, will.qos, will.retain)
         # keepalive 0: while the socket is not read no answer to a ping could be seen; TCP itself watches the peer
         self._client.connect(
             self._address.host, self._address.port, keepalive=0, clean_start=False, properties=properties
@@ -151,6 +158,8 @@ class Link:
             if time.monotonic() > deadline:
                 raise ConnectionError("the broker does not answer")
             self._step(1.0)
+        if self._sparkplug is not None and self._refusal is None:
+            self._publish(self._sparkplug.birth())
 
     def _serve(self, stop: threading.Event) -> None:
         while not stop.is_set() and self._refusal is None:
@@ -170,6 +179,8 @@ class Link:
             self._read(connection)
         if not self._buffer.is_full:
             self._client.loop_misc()
+        if self._sparkplug is not None and (due := self._sparkplug.tick(self._clock.now().timestamp())):
+            self._buffer.put(due)
         self._send()
 
     def _read(self, connection: FrameSocket) -> None:
@@ -180,6 +191,8 @@ class Link:
             return
         if self._stored and messages:
             messages = self._without_stored(messages, connection)
+        if self._sparkplug is not None:
+            messages = self._sparkplug.take(messages)
         if messages:
             self._was_useful = True
             self._buffer.put(messages)
@@ -196,9 +209,15 @@ class Link:
         while self._outgoing and self._subscribed:
             topic, payload = self._outgoing.popleft()
             self._client.publish(topic, payload, qos=1)
+        if self._sparkplug is not None and self._subscribed:
+            for publication in self._sparkplug.wanted():
+                self._publish(publication)
         if self._client.want_write():
             self._client.loop_write()
         connection.flush()
+
+    def _publish(self, publication: Publication) -> None:
+        self._client.publish(*publication)
 
     def _without_stored(self, messages: list[Message], connection: FrameSocket) -> list[Message]:
         """Acknowledges those that are stored and came again: same identifier, topic and payload."""
@@ -225,6 +244,8 @@ class Link:
         """Says goodbye, so that the broker does not wait for a connection that will not come back by itself."""
         with contextlib.suppress(OSError):
             if self._socket is not None and self._client.socket() is not None:
+                if self._sparkplug is not None:
+                    self._publish(self._sparkplug.death())
                 self._send()
                 self._client.disconnect()
                 self._client.loop_write()
@@ -241,7 +262,13 @@ class Link:
                 _log.warning("the broker has lost our session; devices that wait for receipts will send again")
         _log.info("connected", session_present=flags.session_present)
         options = SubscribeOptions(qos=1, retainHandling=_RETAINED_IF_NEW)
-        client.subscribe([(topic, options) for topic in SUBSCRIPTIONS])
+        topics = [(topic, options) for topic in SUBSCRIPTIONS]
+        if self._sparkplug is None:
+            client.unsubscribe(SUBSCRIPTION)
+        else:
+            # nodes publish with QoS 0: to have it said with QoS 1 would hold nothing and cost an acknowledgement
+            topics.append((SUBSCRIPTION, SubscribeOptions(qos=0)))
+        client.subscribe(topics)
 
     def _on_subscribe(self, _client: Any, _data: Any, _mid: int, reasons: list[Any], _properties: Any) -> None:
         for reason in reasons:
@@ -257,6 +284,8 @@ class Link:
         """Remembers a refusal that will not mend by itself; any other is only a lost connection."""
         if wish == "subscribe":
             advice = "the broker's access rules must let this user subscribe to lifeline/1/#"
+            if self._sparkplug is not None:
+                advice += f" and {SUBSCRIPTION}"
         else:
             advice = _ADVICE.get(reason.value, "")
         if advice:

@@ -21,6 +21,7 @@ from ingest.codecs import CODECS
 from ingest.gate import Limits, SensorTable
 from ingest.link import Link
 from ingest.message import Message
+from ingest.sparkplug.host import Host
 from ingest.tcp import Ports, located
 from ingest.writer import Writer, Written
 from lifeline import metrics
@@ -68,7 +69,8 @@ class Worker:
         self._clock = clock
         self._buffer = Buffer(messages=own.buffer_messages, bytes_=own.buffer_bytes)
         self._ports = Ports.of(own, self._buffer, clock)
-        self._link = Link(address, own.client_id, self._buffer, clock)
+        sparkplug = Host(own.sparkplug_host) if own.sparkplug_host else None
+        self._link = Link(address, own.client_id, self._buffer, clock, sparkplug=sparkplug)
         self._assembler = Assembler(CODECS, Limits.of(own), max_payload_bytes=own.max_payload_bytes)
         self._writer = Writer(store)
         self._table = SensorTable(())

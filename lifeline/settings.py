@@ -34,6 +34,9 @@ class IngestSettings(BaseModel):
     future_limit_s: float = Field(3_600.0, ge=0, description="ahead of reception beyond this: rejected")
     late_after_s: float = Field(900.0, ge=0, description="older than this at reception: marked late")
     earliest_year: int = Field(2000, ge=1970, le=2100, description="observed before this year: rejected")
+    sparkplug_host: str = Field(
+        "", pattern=r"^[^/+#]*$", description="id of this Sparkplug B host; empty: nothing under spBv1.0/ is taken"
+    )
     tcp_host: str = Field("127.0.0.1", description="address on which stations may call; 0.0.0.0: on all")
     sl651_port: int = Field(0, ge=0, le=65535, description="TCP port for stations of SL 651-2014; 0: none")
     hj212_port: int = Field(0, ge=0, le=65535, description="TCP port for stations of HJ 212-2017; 0: none")
@@ -89,6 +92,18 @@ class ConsoleSettings(BaseModel):
     tile_url: str = Field("", description="base map, XYZ tiles: https://host/{z}/{x}/{y}.png; empty: none")
 
 
+class RetentionSettings(BaseModel):
+    """How long readings and roll-ups are kept; hourly roll-ups are kept for good."""
+
+    model_config = _STRICT
+    reading_days: int = Field(0, ge=0, description="age at which readings are removed; 0: kept for good")
+    minute_days: int = Field(400, ge=0, description="the same for 1-minute roll-ups")
+    quarter_days: int = Field(1830, ge=0, description="the same for 15-minute roll-ups")
+    compress_days: int = Field(
+        14, ge=0, description="age from which the community edition compresses; 0: left as the server has it"
+    )
+
+
 class Settings(BaseSettings):
     """All settings. Raises SettingsError through `load`."""
 
@@ -112,6 +127,7 @@ class Settings(BaseSettings):
     detect: DetectSettings = Field(default_factory=DetectSettings, description="from readings to findings")
     alerts: AlertsSettings = Field(default_factory=AlertsSettings, description="from findings to people")
     console: ConsoleSettings = Field(default_factory=ConsoleSettings, description="page and REST API")
+    retention: RetentionSettings = Field(default_factory=RetentionSettings, description="how long what is kept")
 
     @classmethod
     def settings_customise_sources(

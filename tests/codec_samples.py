@@ -16,6 +16,7 @@ class Sample(NamedTuple):
     device_id: str
     payload: bytes
     rows: list[Row]
+    names_its_device: bool = True
 
 
 _SENML_ROWS: list[Row] = [("level", "m", NOW_S, 1.25), ("level", "m", NOW_S - 60, 1.21)]
@@ -57,5 +58,11 @@ SAMPLES: dict[str, Sample] = {
             ("Q", "m3/s", LOCAL_S, 1.5),
             ("VT", "V", LOCAL_S, 12.65),
         ],
+    ),
+    "sparkplug": Sample(
+        "N1.D1",
+        bytes.fromhex("08e0e9f6bea03412190a056c6576656c18ece5f6bea034200a69000000000000f43f1807"),
+        [("level", None, NOW_S - 0.5, 1.25)],
+        names_its_device=False,
     ),
 }

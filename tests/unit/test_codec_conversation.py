@@ -16,8 +16,8 @@ from ingest.sl651.frame import Control, Frame, build, parse
 from tests.codec_samples import NOW_S, SAMPLES
 
 NOW = datetime(2026, 11, 23, 2, 5, 3, tzinfo=UTC)
-STATION, TIMED, _ = SAMPLES["sl651"]
-MN, UPLOAD, _ = SAMPLES["hj212"]
+STATION, TIMED, *_ = SAMPLES["sl651"]
+MN, UPLOAD, *_ = SAMPLES["hj212"]
 HEARTBEAT = bytes.fromhex("7E7E01001234567812342F0008020003591011155111036BCA")
 NOISE = st.binary(max_size=20).filter(lambda noise: not set(noise) & set(b"\x01\x7e#\r\n"))
 

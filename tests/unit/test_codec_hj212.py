@@ -13,7 +13,7 @@ from ingest.hj212.packet import FRAMING, answer, build, crc, parse
 from lifeline.errors import WireError
 from tests.codec_samples import LOCAL_S, NOW_S, SAMPLES
 
-MN, UPLOAD, _ = SAMPLES["hj212"]
+MN, UPLOAD, *_ = SAMPLES["hj212"]
 STANDARD = (
     b"##0101QN=20160801085857223;ST=32;CN=1062;PW=100000;MN=010000A8900016F000169DC0;Flag=5;"
     b"CP=&&RtdInterval=30&&1C80\r\n"

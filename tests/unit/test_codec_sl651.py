@@ -14,7 +14,7 @@ from ingest.sl651.frame import FRAMING, Control, Frame, answer, build, crc, pars
 from lifeline.errors import WireError
 from tests.codec_samples import LOCAL_S, NOW_S, SAMPLES
 
-STATION, TIMED, _ = SAMPLES["sl651"]
+STATION, TIMED, *_ = SAMPLES["sl651"]
 EXTRA = bytes.fromhex(
     "7E7E01220102002A1234330028020002261123100620F1F1220102002A4FF0F02611231006392BFF0000012545200000004438121190031936"
 )

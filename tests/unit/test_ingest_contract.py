@@ -32,7 +32,7 @@ def decode(codec: Codec, payload: bytes, device_id: str = "D1") -> Decoded | Non
 
 @every_codec
 def test_a_good_payload_is_its_rows_every_time(codec: Codec) -> None:
-    device_id, payload, rows = SAMPLES[codec.name]
+    device_id, payload, rows, _ = SAMPLES[codec.name]
     for _ in range(2):
         decoded = decode(codec, payload, device_id)
         assert decoded is not None
@@ -45,6 +45,8 @@ def test_no_device_speaks_for_another(codec: Codec) -> None:
     sample = SAMPLES[codec.name]
     decoded = decode(codec, sample.payload, "ANOTHER")
     assert decoded is not None
+    if not sample.names_its_device:
+        return
     assert decoded.values == []
     assert {fault.reason for fault in decoded.faults} == {RejectReason.DEVICE_MISMATCH}
 
