@@ -5,7 +5,7 @@ coefficient found the same way. Snow is what rises slowly below 0 Cel without ra
 water is measured, and goes down with its own lowest readings.
 """
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 WET_M = 0.02
@@ -88,7 +88,7 @@ class Datum:
 
     def state(self) -> list[Any]:
         """What is remembered; goes through JSON unchanged."""
-        return list(asdict(self._memory).values())
+        return values(self._memory)
 
     def restore(self, state: list[Any]) -> None:
         """Goes on from what `state` gave."""
@@ -114,3 +114,9 @@ class Datum:
             return False
         m.snow_m = max(m.snow_m, ground_m if gap_s < limits.snow_span_s else bare_m)
         return True
+
+
+def values(memory: Any) -> list[Any]:
+    """The fields of a slotted dataclass in order, lists copied: much cheaper than `asdict`."""
+    fields = (getattr(memory, name) for name in memory.__slots__)
+    return [list(v) if isinstance(v, list) else v for v in fields]

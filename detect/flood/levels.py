@@ -4,10 +4,11 @@ Thresholds are those of the city's levels.toml by site. Only trusted depths come
 for a while is unknown: a level that it had reached is not left until it is heard again.
 """
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from detect.flood.datum import values
 from lifeline.asset import Site
 from lifeline.city.levels import Levels
 
@@ -144,7 +145,7 @@ class Gate:
 
     def state(self) -> list[Any]:
         """What is remembered, short where it is dry; goes through JSON unchanged."""
-        whole = list(asdict(self).values())
+        whole = values(self)
         return whole if self.step or self.curve else whole[:2]
 
     def _fall(self, at_s: float, ladder: Ladder, known_s: float) -> list[Change]:

@@ -8,12 +8,12 @@ Kinds of false flood and the 25 cm/min limit: Mydlarz et al., FloodNet, Water Re
 limits were set on 1417 events of that network until June 2025: docs/flood.md.
 """
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import pairwise
 from typing import Any
 
-from detect.flood.datum import UNKNOWN_WEATHER, WET_M, Datum, Weather
+from detect.flood.datum import UNKNOWN_WEATHER, WET_M, Datum, Weather, values
 
 _MINUTE_S, _HOUR_S = 60.0, 3600.0
 _WAVE_S = 20.0
@@ -138,7 +138,7 @@ class DepthFilter:
 
     def state(self) -> list[Any]:
         """What is remembered; goes through JSON unchanged."""
-        return [self.ground.state(), *asdict(self._memory).values()]
+        return [self.ground.state(), *values(self._memory)]
 
     def restore(self, state: list[Any]) -> None:
         """Goes on from what `state` gave."""

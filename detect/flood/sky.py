@@ -12,7 +12,7 @@ from detect.flood.datum import Weather
 from lifeline.asset import Sensor, Site
 from lifeline.units import Quantity
 
-_HOUR_S = 3600.0
+_MINUTE_S, _HOUR_S = 60.0, 3600.0
 _KEEP_S = 3 * _HOUR_S
 _SLOT_S = 300.0
 _FRESH_S = 2 * _HOUR_S
@@ -64,10 +64,12 @@ class Sky:
         self._limits = limits or CauseLimits()
         self._sensors = {s.sensor_id: s for s in sensors if wanted(s)}
         self._memory = _Memory()
+        self._minute: tuple[float, Weather] | None = None
 
     def hear(self, sensor: Sensor, at_s: float, value: float) -> None:
         """A reading of one of its sensors, SI."""
         m, key = self._memory, sensor.sensor_id
+        self._minute = None
         if sensor.quantity is Quantity.RAIN_INTENSITY:
             before_s, _ = m.rain_at.get(key, (at_s - sensor.interval_s, 0.0))
             if at_s <= before_s:
@@ -106,8 +108,12 @@ class Sky:
         return max((share for t, share in self._memory.fill.values() if at_s - t <= _FRESH_S), default=None)
 
     def weather(self, at_s: float) -> Weather:
-        """What the filter of a depth sensor asks."""
-        return Weather(self.temperature_c(at_s), self.rain_mm(at_s, _HOUR_S))
+        """What the filter of a depth sensor asks, to the minute."""
+        minute_s = at_s - at_s % _MINUTE_S
+        if self._minute is None or self._minute[0] != minute_s:
+            until_s = minute_s + _MINUTE_S
+            self._minute = (minute_s, Weather(self.temperature_c(until_s), self.rain_mm(until_s, _HOUR_S)))
+        return self._minute[1]
 
     def cause(self, at_s: float, zone_id: str | None, *, snow: bool = False) -> Cause:
         """Why there is water in `zone_id`; `snow`: snow lies where it stands."""
@@ -135,6 +141,7 @@ class Sky:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Goes on from what `state` gave; sensors that have gone are forgotten."""
+        self._minute = None
 
         def pairs(saved: dict[str, list[float]]) -> dict[str, tuple[float, float]]:
             return {key: (pair[0], pair[1]) for key, pair in saved.items() if key in self._sensors}
