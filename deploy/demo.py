@@ -18,6 +18,7 @@ from ingest.backfill import backfill
 from lifeline import city
 from lifeline.city import CityPack
 from lifeline.clock import Clock
+from lifeline.errors import InstallError
 from lifeline.settings import Settings
 from lifeline.store.cities import load_pack
 from lifeline.store.migrate import migrate
@@ -54,7 +55,10 @@ class Demo:
             self._say(f"forgetting what {self._data} holds")
             forget(self._data)
         logs = self._data / "logs"
-        logs.mkdir(parents=True, exist_ok=True)
+        try:
+            logs.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InstallError(f"{logs} cannot be made: {error.strerror}", advice="name another with --data") from error
         with ExitStack() as stack:
             servers = stack.enter_context(LocalStack(self._data, report=self._say))
             applied = migrate(servers.database_url)

@@ -1,5 +1,6 @@
 """Connections: a small pool, transactions, and notifications between stages."""
 
+import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,8 @@ from psycopg.rows import namedtuple_row
 from psycopg_pool import ConnectionPool
 
 from lifeline.store.errors import translated
+
+logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)  # what it warns of, StoreError says to who asked
 
 Connection = psycopg.Connection[Any]
 """A connection whose rows are named tuples."""
