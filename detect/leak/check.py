@@ -16,12 +16,8 @@ class Doubt(StrEnum):
     """outside what the sensor can read"""
     FLAT = "flat"
     """the same value for hours where neighbouring sensors move"""
-    SPIKE = "spike"
-    """one value far off both neighbours in time"""
     UNIT = "unit"
     """off by a constant factor, as after a change of unit"""
-    CLOCK = "clock"
-    """not after the sample before"""
 
 
 @dataclass(frozen=True)
