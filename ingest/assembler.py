@@ -5,7 +5,7 @@ reject. The loop over messages is the hot path of ingest: what can wait until th
 messages at once.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -27,15 +27,16 @@ _NEVER = np.iinfo(np.int64).min
 class Assembler:
     """Turns messages into batches by the codecs and the gate. Pure but for its caches."""
 
-    def __init__(self, codecs: Registry, limits: Limits, *, max_payload_bytes: int) -> None:
+    def __init__(self, codecs: Registry, limits: Limits, *, max_payload_bytes: int, batch_readings: int) -> None:
         self._codecs = codecs
         self._limits = limits
         self._max_payload_bytes = max_payload_bytes
+        self._batch_readings = batch_readings
 
-    def assemble(self, messages: Iterable[Message], table: SensorTable) -> Batch:
-        """The batch of `messages`; never raises for what is in them."""
+    def assemble(self, messages: Sequence[Message], table: SensorTable) -> Batch:
+        """The batch of `messages`, or of as many as fill it; never raises for what is in them."""
         draft = _Draft(self._codecs, table, self._max_payload_bytes)
-        draft.add(messages)
+        draft.add(messages, self._batch_readings)
         return draft.finish(self._limits)
 
 
@@ -64,10 +65,14 @@ class _Draft:
         self._times_s: list[float] = []
         self._values: list[float] = []
 
-    def add(self, messages: Iterable[Message]) -> None:
+    def add(self, messages: Sequence[Message], at_most: int) -> None:
         owners, seen_us, received = self._owners, self._seen_us, self._received
         limit, find = self._max_payload_bytes, self._codecs.find
-        for message in messages:
+        values = self._values
+        for position, message in enumerate(messages):
+            if len(values) >= at_most:
+                self._batch.messages = position
+                return
             owner = -1
             try:
                 topic = parse(message.topic)
@@ -94,6 +99,7 @@ class _Draft:
             if decoded.values:
                 received[owner] += len(decoded.values)
                 self._add_values(message, owner, topic, decoded)
+        self._batch.messages = len(messages)
 
     def finish(self, limits: Limits) -> Batch:
         batch = self._batch

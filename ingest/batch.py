@@ -21,6 +21,8 @@ _DETAILS = 3
 class Batch:
     """What one transaction stores."""
 
+    messages: int = 0
+    """how many messages it is made of"""
     rows: npt.NDArray[np.void] = field(default_factory=lambda: np.empty(0, READING))
     """(n,) of READING in the order of arrival, duplicates included"""
     owner: npt.NDArray[np.intp] = field(default_factory=lambda: np.empty(0, np.intp))

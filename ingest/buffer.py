@@ -58,6 +58,11 @@ class Buffer:
                 return taken
             return [self._waiting.popleft() for _ in range(at_most)]
 
+    def put_back(self, messages: Sequence[Message]) -> None:
+        """Gives taken messages back, to be taken next, in the same order."""
+        with self._changed:
+            self._waiting.extendleft(reversed(messages))
+
     def settle(self, messages: Sequence[Message]) -> None:
         """Says that taken messages are stored (or given back to the broker): they are no longer in hand."""
         with self._changed:

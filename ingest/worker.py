@@ -43,6 +43,8 @@ REFRESH_FOR_STRANGER_S = 3.0
 FORGET_S = 600.0
 FIRST_RETRY_S = 0.1
 LONGEST_RETRY_S = 5.0
+BYTES_PER_READING = 32
+"""Payload of one reading in a pack of many: with this much in hand a batch does not wait for more."""
 GARBAGE_THRESHOLD = 50_000
 """Thousands of messages are in hand at a time and none of them is a cycle: the default of 700 costs a tenth."""
 LOOK_S = 0.5
@@ -71,7 +73,9 @@ class Worker:
         self._ports = Ports.of(own, self._buffer, clock)
         sparkplug = Host(own.sparkplug_host) if own.sparkplug_host else None
         self._link = Link(address, own.client_id, self._buffer, clock, sparkplug=sparkplug)
-        self._assembler = Assembler(CODECS, Limits.of(own), max_payload_bytes=own.max_payload_bytes)
+        self._assembler = Assembler(
+            CODECS, Limits.of(own), max_payload_bytes=own.max_payload_bytes, batch_readings=own.batch_readings
+        )
         self._writer = Writer(store)
         self._table = SensorTable(())
         self._refreshed_at = float("-inf")
@@ -129,6 +133,8 @@ class Worker:
         batch = self._assemble(messages, self._fresh_table())
         if batch.unknown_devices and self._age_of_table() > REFRESH_FOR_STRANGER_S and self._refresh(stop, once=True):
             batch = self._assemble(messages, self._table)
+        self._buffer.put_back(messages[batch.messages :])
+        del messages[batch.messages :]
         while not stop.is_set() and self._failure is None:
             with contextlib.suppress(queue.Full):
                 self._ready.put((messages, batch), timeout=LOOK_S)
@@ -165,9 +171,12 @@ class Worker:
         messages = self._buffer.take(at_most, 1.0)
         if not messages:
             return messages
+        likely = _likely_readings(messages)
         deadline = time.monotonic() + self._settings.batch_wait_s
-        while len(messages) < at_most and (remaining := deadline - time.monotonic()) > 0:
-            messages += self._buffer.take(at_most - len(messages), remaining)
+        while likely < at_most and (remaining := deadline - time.monotonic()) > 0:
+            more = self._buffer.take(at_most - likely, remaining)
+            messages += more
+            likely += _likely_readings(more)
         return messages
 
     def _write(self, batch: Batch, stop: threading.Event) -> Written | None:
@@ -209,6 +218,10 @@ class Worker:
                 _log.warning("sensors not read, will try again", error=str(error))
                 self._clock.wait(1.0, stop)
         return False
+
+
+def _likely_readings(messages: Sequence[Message]) -> int:
+    return max(len(messages), sum(len(message.payload) for message in messages) // BYTES_PER_READING)
 
 
 class _Pulse:

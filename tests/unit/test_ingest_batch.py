@@ -20,7 +20,7 @@ from lifeline.units import Quantity
 from tests.unit.test_ingest_gate import NOW_S, sensor
 
 TABLE = SensorTable([sensor("P", Quantity.PRESSURE, "Pa", 0, 1e6, 7)])
-ASSEMBLER = Assembler(CODECS, Limits.of(IngestSettings()), max_payload_bytes=2_000)
+ASSEMBLER = Assembler(CODECS, Limits.of(IngestSettings()), max_payload_bytes=2_000, batch_readings=1_000)
 UP = "lifeline/1/220100/D1/up/senml"
 STATE = "lifeline/1/220100/D1/state"
 
@@ -99,6 +99,13 @@ def test_a_receipt_is_promised_whatever_became_of_the_readings() -> None:
         message(UP, readings(1.0)),
     )
     assert batch.receipts == {"lifeline/1/220100/D1/receipt": ["a1", "a2"]}
+
+
+def test_a_batch_ends_with_the_message_that_fills_it() -> None:
+    small = Assembler(CODECS, Limits.of(IngestSettings()), max_payload_bytes=2_000, batch_readings=5)
+    batch = small.assemble([message(UP, readings(1.0, 2.0, 3.0))] * 4, TABLE)
+    assert (batch.messages, len(batch.rows)) == (2, 6)
+    assert assemble(message(UP, b"x"), message(UP, readings(1.0))).messages == 2
 
 
 def test_the_skew_of_a_clock_is_that_of_the_newest_record() -> None:

@@ -22,6 +22,15 @@ def test_messages_leave_in_order_and_stay_in_hand_until_they_are_settled() -> No
     assert buffer.take(1, 0) == []
 
 
+def test_what_is_put_back_is_taken_next_in_its_order() -> None:
+    buffer = Buffer(messages=100, bytes_=1000)
+    buffer.put(messages(5))
+    taken = buffer.take(4, 0)
+    buffer.put_back(taken[1:])
+    assert [message.mid for message in buffer.take(9, 0)] == [1, 2, 3, 4]
+    assert buffer.held == 5
+
+
 def test_full_by_count_or_by_bytes_and_open_again_at_half() -> None:
     for size, bytes_ in ((1, 1_000_000), (100, 1_000)):
         calls: list[bool] = []
