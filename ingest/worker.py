@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ingest import upkeep
 from ingest.assembler import Assembler, receipt_payload
 from ingest.batch import Batch
 from ingest.buffer import Buffer
@@ -67,6 +68,7 @@ class Worker:
     def __init__(self, settings: Settings, address: BrokerAddress, store: Store, clock: Clock) -> None:
         own = settings.ingest
         self._settings = own
+        self._retention = settings.retention
         self._store = store
         self._clock = clock
         self._buffer = Buffer(messages=own.buffer_messages, bytes_=own.buffer_bytes)
@@ -95,6 +97,12 @@ class Worker:
         threads = [
             threading.Thread(target=self._watched, args=(self._link.run, link_stop), name="ingest-link"),
             threading.Thread(target=self._pulse.run, args=(link_stop,), name="ingest-pulse"),
+            threading.Thread(
+                target=upkeep.run,
+                args=(self._store, self._retention),
+                kwargs={"stop": link_stop, "clock": self._clock},
+                name="ingest-upkeep",
+            ),
         ]
         if self._ports is not None:
             threads.append(threading.Thread(target=self._watched, args=(self._ports.run, link_stop), name="ingest-tcp"))

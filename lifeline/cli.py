@@ -3,9 +3,11 @@
 import os
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
+from zoneinfo import ZoneInfo
 
 import typer
 from rich.console import Console
@@ -14,7 +16,7 @@ from rich.table import Table
 from lifeline import log, metrics
 from lifeline import settings as settings_module
 from lifeline.clock import SystemClock
-from lifeline.errors import LifelineError
+from lifeline.errors import LifelineError, SettingsError
 from lifeline.settings import Settings
 from lifeline.supervise import Supervisor, follow_supervisor, stop_on_signals
 
@@ -29,6 +31,8 @@ app = typer.Typer(
 )
 city_app = typer.Typer(help="City packs: a city as data (docs/city-pack.md).", no_args_is_help=True)
 app.add_typer(city_app, name="city")
+evaluate_app = typer.Typer(help="Recorded data through the detectors, scored by the truth.", no_args_is_help=True)
+app.add_typer(evaluate_app, name="evaluate")
 
 out = Console(soft_wrap=True, highlight=False)
 Folder = Annotated[Path, typer.Argument(help="folder of the city pack")]
@@ -125,6 +129,20 @@ def doctor() -> None:
         out.print(f"{marks[check.verdict]} {check.part:<13}", end="")
         out.print(f"{check.seen}{advice}", markup=False)
     raise typer.Exit(1 if faults else 0)
+
+
+@app.command()
+def retention(
+    apply_now: Annotated[bool, typer.Option("--apply", help="roll up and remove what is too old now")] = False,
+) -> None:
+    """Show what is kept of readings and roll-ups, how long, and how much there is of it."""
+    from lifeline.retention_verb import retention_command
+
+    settings = settings_module.load()
+    with _store() as store:
+        raise typer.Exit(
+            retention_command(store, settings.retention, out, apply_now=apply_now, now=SystemClock().now())
+        )
 
 
 @app.command("settings")
@@ -286,6 +304,54 @@ def city_show(code: Code = None) -> None:
 
     with _store() as store:
         raise typer.Exit(show_command(store, out, code))
+
+
+@evaluate_app.command("leak")
+def evaluate_leak(
+    folder: Annotated[Path, typer.Argument(help="a recorded year, the layout of docs/leak.md")],
+    network: Annotated[Path, typer.Option(help="EPANET file of the network")],
+    reports: Annotated[Path | None, typer.Option(help="write each report to this CSV file")] = None,
+    json: Annotated[Path | None, typer.Option("--json", help="write the scores to this file")] = None,
+    zone: Annotated[str, typer.Option("--tz", help="time zone of times without an offset")] = "UTC",
+) -> None:
+    """Replay a recorded year through the leak core, strictly causal, and score it by the competition's rules."""
+    from detect.leak.evaluate import evaluate
+
+    with _bar(folder.name) as progress:
+        found = evaluate(folder, network=network, reports_csv=reports, json=json, tz=_zone(zone), progress=progress)
+    out.print(found.table, markup=False)
+
+
+@evaluate_app.command("flood")
+def evaluate_flood(
+    events: Annotated[Path, typer.Argument(help="flood events, the layout of docs/flood.md")],
+    train_on: Annotated[Path | None, typer.Option(help="earlier events to learn from; none: the first 70 %")] = None,
+    forecasts: Annotated[Path | None, typer.Option(help="write each forecast to this CSV file")] = None,
+    json: Annotated[Path | None, typer.Option("--json", help="write the figures to this file")] = None,
+    zone: Annotated[str, typer.Option("--tz", help="time zone of times without an offset")] = "UTC",
+) -> None:
+    """Replay recorded street floods through the nowcast, strictly causal, and score its warnings."""
+    from detect.flood.evaluate import evaluate
+
+    with _bar(events.name) as progress:
+        found = evaluate(events, train_on=train_on, json=json, forecasts=forecasts, zone=_zone(zone), progress=progress)
+    out.print(found.table, markup=False)
+
+
+@contextmanager
+def _bar(name: str) -> Iterator[Callable[[float], None]]:
+    from rich.progress import Progress
+
+    with Progress(console=out) as bar:
+        task = bar.add_task(name, total=1.0)
+        yield lambda share: bar.update(task, completed=share)
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError) as error:
+        raise SettingsError(f"--tz {name!r} is no time zone", advice="write it as Asia/Shanghai") from error
 
 
 def _store() -> "Store":
