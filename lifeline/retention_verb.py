@@ -8,16 +8,15 @@ from rich.table import Table
 from lifeline.settings import RetentionSettings
 from lifeline.store.health import edition
 from lifeline.store.pool import Store
-from lifeline.store.retention import APACHE, Holding, Kind, Outcome, apply, holdings, kept_for, purged
+from lifeline.store.retention import APACHE, Kind, Outcome, apply, holdings, kept_for, purged
 from lifeline.store.rollups import Width, roll_up
 
 _NAMES = {
     Kind.READING: "readings",
-    Kind.MINUTE: "1-minute roll-ups",
-    Kind.QUARTER: "15-minute roll-ups",
-    Kind.HOUR: "hourly roll-ups",
+    Kind.MINUTE: "1-minute",
+    Kind.QUARTER: "15-minute",
+    Kind.HOUR: "hourly",
 }
-_SETTINGS = {Kind.READING: "reading_days", Kind.MINUTE: "minute_days", Kind.QUARTER: "quarter_days"}
 
 
 def retention_command(
@@ -30,16 +29,16 @@ def retention_command(
     if apply_now:
         _apply(store, settings, out, now)
     kept = kept_for(settings)
-    table = Table("kind", "kept", "setting", "rows", "size", "chunks from", "to")
+    table = Table("kind", "kept", "rows", "size", "chunks", "from")
     for holding in holdings(store):
         days = kept[holding.kind]
         table.add_row(
             _NAMES[holding.kind],
             "for good" if days is None else f"{days.days} days",
-            f"retention.{_SETTINGS[holding.kind]}" if holding.kind in _SETTINGS else "",
             f"{'' if holding.counted else 'about '}{holding.rows:,}",
             f"{holding.size_bytes / 1e6:,.1f} MB",
-            *_span(holding),
+            str(holding.chunks),
+            "" if holding.first_at is None else f"{holding.first_at:%Y-%m-%d}",
         )
     out.print(table)
     gone = purged(store)
@@ -64,12 +63,6 @@ def _apply(store: Store, settings: RetentionSettings, out: Console, now: datetim
             out.print(f"{name}: {len(waiting)} chunks stay until all of them is rolled up -> try again in a minute")
     if not steps:
         out.print("nothing is old enough to be removed")
-
-
-def _span(holding: Holding) -> tuple[str, str]:
-    if holding.first_at is None or holding.last_at is None:
-        return "", ""
-    return f"{holding.first_at:%Y-%m-%d}", f"{holding.last_at:%Y-%m-%d}"
 
 
 def _edition(store: Store, settings: RetentionSettings) -> str:
