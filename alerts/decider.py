@@ -1,11 +1,12 @@
 """Turns findings and time into alarms and notices: what the pure parts decide, written in one transaction."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
-from alerts import lifecycle, telling, text
+from alerts import grouping, lifecycle, text
 from alerts.lifecycle import Decision, Step, Why
 from alerts.policy import Audience, Policy, assess
-from alerts.telling import Told
+from alerts.telling import Case, Told, tell
 from lifeline import log
 from lifeline.alarm import Alarm, AlarmAction, Level, Standing
 from lifeline.asset import Name
@@ -20,6 +21,8 @@ ACTOR = "system:alerts"
 NAME = "alerts"
 AT_ONCE = 50
 """Findings of one transaction: a storm is told of in steps, not at its end."""
+UNTOLD_AT_ONCE = 1000
+"""Events of one transaction that may be told."""
 
 _log = log.logger("engine")
 
@@ -42,8 +45,7 @@ class Decider:
                 self._finding(opened, finding)
             for standing in opened.due(settle_s=rhythm.settle_s, lower_after_s=rhythm.lower_after_s, limit=AT_ONCE):
                 self._time(opened, standing)
-            for untold in opened.untold(settle_s=rhythm.settle_s, limit=AT_ONCE * 4):
-                self._untold(opened, untold)
+            self._tell(opened)
         return bool(findings)
 
     def _finding(self, opened: Docket, finding: Finding) -> None:
@@ -77,15 +79,8 @@ class Decider:
             "finding decided", finding=finding.finding_id, subject=finding.subject, step=decision.step.value,
             reason=decision.why.value, level=decision.level.name.lower(), level_reason=assessed.reason,
         )  # fmt: skip
-        if alarm is None or event_id is None or decision.step is Step.CLEAR:
-            return  # an end is told when it has settled
-        if decision.quiet:
-            opened.tell(event_id, (), told=Told.KNOWN.value)
-            return
-        happening = text.Happening(
-            alarm, AlarmAction(decision.step.value), decision.why.value, ACTOR, "", opened.now, finding, _scene(place)
-        )
-        self._tell(opened, happening, event_id, assessed.reason)
+        if decision.quiet and event_id is not None:
+            opened.tell((), {event_id: Told.KNOWN.value})
 
     def _step(
         self, opened: Docket, decision: Decision, finding: Finding, place: Place, alarm: Alarm | None
@@ -132,35 +127,60 @@ class Decider:
         ALARMS.labels(alarm.kind.value, action.value).inc()
         _log.info("alarm moved by time", alarm=alarm.alarm_id, action=action.value, reason=why.value)
 
-    def _untold(self, opened: Docket, untold: Untold) -> None:
-        event, alarm = untold.event, untold.alarm
-        if event.action is AlarmAction.CLEAR and untold.went_on:
-            opened.tell(event.event_id, (), told=Told.CAME_BACK.value)
-            return
-        try:
-            with opened.guarded():
-                finding = opened.finding_behind(alarm)
-                scene = _scene(opened.place(finding or alarm))
-                happening = text.Happening(
-                    alarm, event.action, event.reason, event.actor, event.note, event.at, finding, scene
-                )
-                self._tell(opened, happening, event.event_id, opened.level_reason(alarm))
-        except Exception:
-            _log.exception("event cannot be told", event_id=event.event_id, alarm=alarm.alarm_id)
-            opened.tell(event.event_id, (), told=Told.UNTELLABLE.value)
+    def _tell(self, opened: Docket) -> None:
+        """Decides about every event that is not decided yet: told now, later with others, or never."""
+        policy = self._policy
+        waiting: list[Untold] = []
+        never: dict[int, str] = {}
+        present = opened.present() if policy.inhibit else set()
+        for untold in opened.untold(settle_s=policy.rhythm.settle_s, limit=UNTOLD_AT_ONCE):
+            event, alarm = untold.event, untold.alarm
+            if policy.audience(event.action) is Audience.NOBODY:
+                never[event.event_id] = Told.NOBODY_BY_POLICY.value
+            elif event.action is AlarmAction.CLEAR and untold.went_on:
+                never[event.event_id] = Told.CAME_BACK.value
+            elif not grouping.inhibited(alarm, present, policy):
+                waiting.append(untold)
+            elif alarm.ended or alarm.cleared_at is not None:
+                never[event.event_id] = Told.EXPLAINED.value
+        opened.tell((), never)
+        sent = opened.sent({grouping.group_of(one.alarm) for one in waiting}, within_s=policy.grouping.within_s)
+        for group, batch in grouping.ripe(waiting, sent, policy.grouping, opened.now).items():
+            try:
+                with opened.guarded():
+                    cases = self._cases(opened, batch)
+                    telling = tell(cases, self._settings.alerts.channels, group=group)
+                    opened.tell(telling.drafts, telling.told)
+            except Exception:
+                _log.exception("events cannot be told", group=group, events=[one.event.event_id for one in batch])
+                opened.tell((), {one.event.event_id: Told.UNTELLABLE.value for one in batch})
 
-    def _tell(self, opened: Docket, happening: text.Happening, event_id: int, level_reason: str) -> None:
-        hearers = self._policy.audience(happening.action) is Audience.HEARD
-        told = telling.tell(
-            happening,
-            event_id,
-            policy=self._policy,
-            channels=self._settings.alerts.channels,
-            heard=opened.heard(happening.alarm.alarm_id) if hearers else (),
-            level_reason=level_reason,
-            link=link(self._settings, happening.alarm.alarm_id),
-        )
-        opened.tell(event_id, told.drafts, told=told.told.value)
+    def _cases(self, opened: Docket, batch: Sequence[Untold]) -> list[Case]:
+        """The alarms of a batch, each with its last event."""
+        by_alarm: dict[int, list[Untold]] = {}
+        for untold in batch:
+            by_alarm.setdefault(untold.alarm.alarm_id, []).append(untold)
+        cases = []
+        for alarm_id, events in by_alarm.items():
+            event, alarm = events[-1].event, events[-1].alarm
+            finding = opened.finding_behind(alarm)
+            happening = text.Happening(
+                alarm=alarm,
+                action=event.action,
+                reason=event.reason,
+                actor=event.actor,
+                note=event.note,
+                at=event.at,
+                finding=finding,
+                scene=_scene(opened.place(finding or alarm)),
+                level_reason=opened.level_reason(alarm),
+                link=link(self._settings, alarm_id),
+            )
+            audiences = {self._policy.audience(one.event.action) for one in events}
+            audience = Audience.REACHED if Audience.REACHED in audiences else Audience.HEARD
+            event_ids = tuple(one.event.event_id for one in events)
+            cases.append(Case(happening, event_ids, audience, opened.heard(alarm_id)))
+        return cases
 
 
 def link(settings: Settings, alarm_id: int) -> str:

@@ -91,6 +91,27 @@ class Rhythm(BaseModel):
     source: str = Field(min_length=1)
 
 
+class Grouping(BaseModel):
+    """How many notices of one city and kind go at once, and how long the rest waits."""
+
+    model_config = _STRICT
+    most: int = Field(ge=1)
+    within_s: float = Field(ge=0)
+    gap_s: float = Field(ge=0)
+    urgent: LevelName
+    urgent_wait_s: float = Field(ge=0)
+    source: str = Field(min_length=1)
+
+
+class Inhibition(BaseModel):
+    """While an alarm of kind `by` is there, nobody is told of alarms of `kinds` in the same city."""
+
+    model_config = _STRICT
+    by: KindName
+    kinds: tuple[KindName, ...] = Field(strict=False)
+    source: str = Field(min_length=1)
+
+
 class Policy(BaseModel):
     """A whole policy file. `load` reads one."""
 
@@ -100,6 +121,8 @@ class Policy(BaseModel):
     rule: tuple[Rule, ...] = Field(strict=False)
     doubt: Doubt
     rhythm: Rhythm
+    grouping: Grouping
+    inhibit: tuple[Inhibition, ...] = Field((), strict=False)
     tell: dict[ActionName, AudienceName]
     tell_source: str = Field(min_length=1)
 

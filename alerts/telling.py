@@ -1,4 +1,4 @@
-"""Who is told of an event, on which channels, in which words: the notices of the outbox. Pure."""
+"""Who is told of which events, on which channels, in which words: the notices of the outbox. Pure."""
 
 import math
 import uuid
@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from alerts import text
-from alerts.policy import Audience, Policy
+from alerts.policy import Audience
 from lifeline.alarm import Alarm, Level
 from lifeline.settings import ChannelSettings
 from lifeline.store.notices import GOOD_NEWS, Draft
@@ -30,100 +30,110 @@ class Told(StrEnum):
     """the end was never told, so that it goes on is no news"""
     CAME_BACK = "came-back"
     """the end did not last; it was not told"""
+    EXPLAINED = "explained"
+    """another alarm explained it, and it was over before that one was"""
     UNTELLABLE = "untellable"
     """writing the notice failed; the log has the trace"""
 
 
 @dataclass(frozen=True, slots=True)
+class Case:
+    """One alarm in a batch: its last event, all events that are told with it, and who is to hear of them."""
+
+    happening: text.Happening
+    event_ids: tuple[int, ...]
+    audience: Audience
+    heard: Collection[tuple[str, str]] = ()
+    """channel and address of everybody who was told of the alarm before"""
+
+    @property
+    def alarm(self) -> Alarm:
+        return self.happening.alarm
+
+    @property
+    def is_good(self) -> bool:
+        return self.happening.action in text.GOOD_NEWS
+
+    def reaches(self, channel: ChannelSettings) -> bool:
+        """Whether `channel` is told: who heard before hears on; bad news goes to who must act on its level."""
+        if (channel.name, channel.address) in self.heard:
+            return True
+        return self.audience is Audience.REACHED and self.alarm.level <= Level[channel.min_level.upper()]
+
+
+@dataclass(frozen=True, slots=True)
 class Telling:
-    """The notices of an event, and why these or none."""
+    """The notices of a batch, and for each event why these or none."""
 
-    told: Told
-    drafts: tuple[Draft, ...] = ()
-
-
-def tell(
-    happening: text.Happening,
-    event_id: int,
-    *,
-    policy: Policy,
-    channels: Sequence[ChannelSettings],
-    heard: Collection[tuple[str, str]],
-    level_reason: str,
-    link: str,
-) -> Telling:
-    """Who is told of `happening`. `heard`: channel and address of everybody who was told of the alarm before."""
-    alarm, action = happening.alarm, happening.action
-    audience = policy.audience(action)
-    if audience is Audience.NOBODY:
-        return Telling(Told.NOBODY_BY_POLICY)
-    if audience is Audience.HEARD:
-        chosen = [channel for channel in channels if (channel.name, channel.address) in heard]
-        if not chosen:
-            return Telling(Told.NOBODY_HEARD)
-    else:
-        chosen = [channel for channel in channels if alarm.level <= Level[channel.min_level.upper()]]
-        if not chosen:
-            return Telling(Told.NO_CHANNEL)
-    urgency = GOOD_NEWS if action in text.GOOD_NEWS else int(alarm.level)
-    drafts = tuple(
-        _draft(happening, event_id, channel, urgency=urgency, level_reason=level_reason, link=link)
-        for channel in chosen
-    )
-    return Telling(Told.TOLD, drafts)
+    told: dict[int, Told]
+    drafts: tuple[Draft, ...]
 
 
-def idempotency_key(alarm: Alarm, event_id: int, channel: ChannelSettings) -> str:
-    """The same for every attempt to tell the same event on the same channel, and for nothing else anywhere."""
-    parts = (str(event_id), alarm.subject, alarm.opened_at.isoformat(), channel.name, channel.address)
+def tell(cases: Sequence[Case], channels: Sequence[ChannelSettings], *, group: str) -> Telling:
+    """One notice for each channel that one of `cases` reaches, about all that reach it, the gravest first."""
+    cases = sorted(cases, key=lambda case: (case.is_good, case.alarm.level, case.alarm.alarm_id))
+    told: dict[int, Told] = {}
+    for case in cases:
+        reached = any(case.reaches(channel) for channel in channels)
+        nobody = Told.NO_CHANNEL if case.audience is Audience.REACHED else Told.NOBODY_HEARD
+        told |= dict.fromkeys(case.event_ids, Told.TOLD if reached else nobody)
+    seen = {channel.name: [case for case in cases if case.reaches(channel)] for channel in channels}
+    drafts = tuple(_draft(seen[channel.name], channel, group) for channel in channels if seen[channel.name])
+    return Telling(told, drafts)
+
+
+def idempotency_key(cases: Sequence[Case], channel: ChannelSettings) -> str:
+    """The same for every attempt to tell the same events on the same channel, and for nothing else anywhere."""
+    events = sorted(number for case in cases for number in case.event_ids)
+    first = cases[0].alarm
+    parts = (*map(str, events), first.subject, first.opened_at.isoformat(), channel.name, channel.address)
     return str(uuid.uuid5(_KEYS, "\n".join(parts)))
 
 
-def _draft(
-    happening: text.Happening,
-    event_id: int,
-    channel: ChannelSettings,
-    *,
-    urgency: int,
-    level_reason: str,
-    link: str,
-) -> Draft:
-    line = text.subject_line(happening, channel.language)
-    words = text.body(happening, channel.language, level_reason=level_reason, link=link)
-    key = idempotency_key(happening.alarm, event_id, channel)
+def _draft(cases: Sequence[Case], channel: ChannelSettings, group: str) -> Draft:
+    language = channel.language
+    happenings = [case.happening for case in cases]
+    line = text.subject_line(happenings, language)
+    words = text.body(happenings, language)
+    key = idempotency_key(cases, channel)
     return Draft(
-        alarm_id=happening.alarm.alarm_id,
-        event_id=event_id,
-        urgency=urgency,
+        alarm_id=cases[0].alarm.alarm_id,
+        event_ids=tuple(sorted(number for case in cases for number in case.event_ids)),
+        group_key=group,
+        urgency=min((int(case.alarm.level) for case in cases if not case.is_good), default=GOOD_NEWS),
         idempotency_key=key,
         channel=channel.name,
         address=channel.address,
         subject_line=line,
         body=words,
-        payload=_payload(happening, key, level_reason=level_reason, link=link)
-        | {"language": channel.language, "subject_line": line, "body": words},
+        payload={
+            "format": 1,
+            "idempotency_key": key,
+            "language": language,
+            "subject_line": line,
+            "body": words,
+            "events": [_document(happening) for happening in happenings],
+        },
     )
 
 
-def _payload(happening: text.Happening, key: str, *, level_reason: str, link: str) -> dict[str, Any]:
-    """The document of docs/alarms.md that machines read."""
+def _document(happening: text.Happening) -> dict[str, Any]:
+    """One event as docs/alarms.md describes it."""
     alarm, finding = happening.alarm, happening.finding
     return {
-        "format": 1,
-        "idempotency_key": key,
         "event": happening.action.value,
         "reason": happening.reason,
         "actor": happening.actor,
         "note": happening.note,
         "at": happening.at.isoformat(),
-        "link": link or None,
+        "link": happening.link or None,
         "alarm": {
             "alarm_id": alarm.alarm_id,
             "version": alarm.version,
             "subject": alarm.subject,
             "kind": alarm.kind.value,
             "level": alarm.level.name.lower(),
-            "level_reason": level_reason,
+            "level_reason": happening.level_reason,
             "state": alarm.state.value,
             "title": {"zh": alarm.title_zh, "en": alarm.title_en},
             "city_code": alarm.city_code,

@@ -3,6 +3,8 @@
 import math
 import string
 import tomllib
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -46,6 +48,9 @@ class Happening:
     at: datetime
     finding: Finding | None
     scene: Scene
+    level_reason: str = ""
+    link: str = ""
+    """where people act on the alarm; may be empty"""
 
 
 @cache
@@ -60,41 +65,72 @@ def title(finding: Finding, scene: Scene) -> Name:
     return Name(*(_title(finding, scene, language) for language in LANGUAGES))
 
 
-def subject_line(happening: Happening, language: Language) -> str:
-    """The first line of a notice: the level of bad news, the event of good news, and the title."""
+def subject_line(happenings: Sequence[Happening], language: Language) -> str:
+    """The first line of a notice about these events, the gravest first: level or event, and the title or the count."""
+    if len(happenings) == 1:
+        return _headline(happenings[0], language)
+    words = catalogue(language)["digest"]
+    first, bad = happenings[0], [one for one in happenings if one.action not in GOOD_NEWS]
+    given = {
+        "city": _pick(first.scene.city, language),
+        "kind": catalogue(language)["kind"][first.alarm.kind.value],
+        "number": len(bad or happenings),
+    }
+    if not bad:
+        event = catalogue(language)["event"][first.action.value]
+        return _line(words["good"].format(event=event, **given))
+    counts = Counter(one.alarm.level for one in bad)
+    counted = (
+        words["count"].format(colour=words["colour"][level.name.lower()], number=counts[level])
+        for level in sorted(counts)
+    )
+    level = catalogue(language)["level"][first.alarm.level.name.lower()]
+    return _line(words["bad"].format(level=level, counts=catalogue(language)["list"].join(counted), **given))
+
+
+def body(happenings: Sequence[Happening], language: Language) -> str:
+    """The whole notice as lines of text: one event in full, or several in short, each with its link."""
+    if len(happenings) == 1:
+        return _full(happenings[0], language)
+    words = catalogue(language)["digest"]
+    lines = [subject_line(happenings, language), words["lead"], ""]
+    for number, one in enumerate(happenings, start=1):
+        lines.append(f"{number}. {_headline(one, language)}")
+        lines += [f"   {line}" for line in _short(one, language)]
+    return "\n".join(lines) + "\n"
+
+
+def _headline(happening: Happening, language: Language) -> str:
     words = catalogue(language)
     alarm, action = happening.alarm, happening.action
     name = alarm.title_zh if language == "zh" else alarm.title_en
     level = words["level"][alarm.level.name.lower()]
-    if action is AlarmAction.OPEN:
-        return _line(words["subject_line_level"].format(level=level, title=name))
     event = words["event"].get(action.value, action.value)
-    if action not in GOOD_NEWS:
+    if action is AlarmAction.OPEN:
+        event = level
+    elif action not in GOOD_NEWS:
         event = f"{level} {event}"
     return _line(words["subject_line"].format(event=event, title=name))
 
 
-def body(happening: Happening, language: Language, *, level_reason: str, link: str) -> str:
-    """The whole notice as lines of text. `link` may be empty."""
+def _full(happening: Happening, language: Language) -> str:
     words = catalogue(language)
-    line = words["line"]
+    line, lead = words["line"], words["lead"]
     alarm, finding, scene = happening.alarm, happening.finding, happening.scene
-    zone = ZoneInfo(scene.timezone)
-    lead = words["lead"]
     lines = [
-        subject_line(happening, language),
+        _headline(happening, language),
         lead.get(f"{happening.action.value}_{happening.reason}") or lead.get(happening.action.value, ""),
         "",
-        line["level"].format(level=words["level"][alarm.level.name.lower()], reason=level_reason or happening.reason),
+        line["level"].format(
+            level=words["level"][alarm.level.name.lower()], reason=happening.level_reason or happening.reason
+        ),
         line["place"].format(place=_place(scene, language), city=_pick(scene.city, language)),
     ]
     if alarm.position is not None:
         lines.append(line["position"].format(lon=alarm.position.lon, lat=alarm.position.lat))
     if finding is not None and happening.action not in GOOD_NEWS and _size(finding, language):
         lines.append(line["size"].format(size=_size(finding, language)))
-    lines.append(line["began"].format(began=_local(alarm.began_at, zone), timezone=scene.timezone))
-    if alarm.cleared_at is not None:
-        lines.append(line["ended"].format(ended=_local(alarm.cleared_at, zone), timezone=scene.timezone))
+    lines += _times(happening, language)
     lines.append(line["probability"].format(probability=alarm.probability))
     if finding is not None and finding.candidates:
         named = [
@@ -105,14 +141,35 @@ def body(happening: Happening, language: Language, *, level_reason: str, link: s
     for provision in alarm.provisions:
         quoted = f"{provision.value} “{WORDS[provision]}”" if language == "zh" else provision.value
         lines.append(line["provision"].format(provision=quoted))
+    lines += _said(happening, language)
+    lines.append(line["number"].format(alarm_id=alarm.alarm_id, version=alarm.version))
+    return "\n".join(lines) + "\n"
+
+
+def _short(happening: Happening, language: Language) -> list[str]:
+    return [*_times(happening, language), *_said(happening, language)]
+
+
+def _times(happening: Happening, language: Language) -> list[str]:
+    line, alarm, timezone = catalogue(language)["line"], happening.alarm, happening.scene.timezone
+    zone = ZoneInfo(timezone)
+    lines = [line["began"].format(began=_local(alarm.began_at, zone), timezone=timezone)]
+    if alarm.cleared_at is not None:
+        lines.append(line["ended"].format(ended=_local(alarm.cleared_at, zone), timezone=timezone))
+    return lines
+
+
+def _said(happening: Happening, language: Language) -> list[str]:
+    """Who did it and what they said, and where to act."""
+    line = catalogue(language)["line"]
+    lines = []
     if not happening.actor.startswith("system:"):
         lines.append(line["actor"].format(actor=happening.actor))
     if happening.note:
         lines.append(line["note"].format(note=happening.note))
-    if link:
-        lines.append(line["link"].format(link=link))
-    lines.append(line["number"].format(alarm_id=alarm.alarm_id, version=alarm.version))
-    return "\n".join(lines) + "\n"
+    if happening.link:
+        lines.append(line["link"].format(link=happening.link))
+    return lines
 
 
 def fields(template: str) -> set[str]:

@@ -3,6 +3,7 @@
 import email
 import email.policy
 import json
+import re
 import socket
 import threading
 import time
@@ -12,11 +13,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
 
+from alerts.policy import BUILT_IN
 from lifeline.asset import Position
 from lifeline.finding import Finding, FindingKind, Phase
 from lifeline.store.pool import Store
@@ -64,6 +67,17 @@ def load_city(store: Store) -> None:
                VALUES ('CC-WD-03', '220100', 'CC-WD-03', 'depth', 'water_depth', 'm', 'underpass', 125.3, 43.9,
                    200, 60, 0, 5, '人民大街下穿桥', 'Renmin Street underpass')"""
         )
+
+
+def changed_policy(folder: Path, **values: float) -> str:
+    """The path of the built-in policy with other values."""
+    text = BUILT_IN.read_text(encoding="utf-8")
+    for name, value in values.items():
+        text, times = re.subn(rf"^{name} = [0-9.]+", f"{name} = {value}", text, flags=re.MULTILINE)
+        assert times == 1
+    path = folder / "policy.toml"
+    path.write_text(text, encoding="utf-8")
+    return str(path)
 
 
 def eventually(met: Callable[[], Any], *, within_s: float = 30.0) -> Any:

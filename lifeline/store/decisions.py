@@ -1,6 +1,7 @@
 """The alerts stage's transaction: findings in; alarms, history, decisions and notices out; all of it or nothing."""
 
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -201,20 +202,34 @@ class Docket:
         self.position = finding.finding_id
 
     def untold(self, *, settle_s: float, limit: int) -> list[Untold]:
-        """Events of which it is to be decided now who is told; an end only after it has stood for `settle_s`."""
+        """Events of which it is not decided yet who is told; an end only after it has stood for `settle_s`."""
         settled_before = self.now - timedelta(seconds=settle_s)
         rows = self._connection.execute(_SQL["untold"], {"settled_before": settled_before, "limit": limit}).fetchall()
-        return [Untold(event_of(row), self.alarm(row.alarm_id), row.went_on) for row in rows]
+        return [Untold(event_of(row), alarm_of(row), row.went_on) for row in rows]
 
-    def tell(self, event_id: int, drafts: Sequence[Draft], *, told: str) -> None:
-        """Puts the notices of an event into the outbox and records why these or none."""
+    def tell(self, drafts: Sequence[Draft], told: Mapping[int, str]) -> None:
+        """Puts notices into the outbox and records for each event why there are these or none."""
         notices.add(self._connection, drafts, now=self.now)
         self._told = self._told or bool(drafts)
-        self._connection.execute(_SQL["set_told"], {"event_id": event_id, "told": told})
+        for reason in set(told.values()):
+            event_ids = [event_id for event_id, why in told.items() if why == reason]
+            self._connection.execute(_SQL["set_told"], {"event_ids": event_ids, "told": reason})
 
     def heard(self, alarm_id: int) -> set[tuple[str, str]]:
         """The channels and addresses that were told of an alarm."""
         return {(row.channel, row.address) for row in self._connection.execute(_SQL["heard"], {"alarm_id": alarm_id})}
+
+    def sent(self, groups: Collection[str], *, within_s: float) -> dict[str, list[datetime]]:
+        """When batches of notices of each of `groups` went within the last `within_s`."""
+        since = self.now - timedelta(seconds=within_s)
+        sent: dict[str, list[datetime]] = defaultdict(list)
+        for row in self._connection.execute(_SQL["sent"], {"groups": list(groups), "since": since}):
+            sent[row.group_key].append(row.created_at)
+        return sent
+
+    def present(self) -> set[tuple[str, FindingKind]]:
+        """City and kind of the conditions that are there."""
+        return {(row.city_code, FindingKind(row.kind)) for row in self._connection.execute(_SQL["present"])}
 
     def due(self, *, settle_s: float, lower_after_s: float, limit: int) -> list[Standing]:
         """Alarms that time may move: cleared and seen for `settle_s`, shelved up to now, or to a lower level that has

@@ -29,10 +29,12 @@ class NoticeState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A notice that is to be put into the outbox. `urgency`: 1 red to 4 blue, GOOD_NEWS."""
+    """A notice that is to be put into the outbox. `alarm_id`: the gravest of the alarms that `event_ids` are about;
+    `group_key`: what it shares an allowance with; `urgency`: 1 red to 4 blue, GOOD_NEWS."""
 
     alarm_id: int
-    event_id: int
+    event_ids: tuple[int, ...]
+    group_key: str
     urgency: int
     idempotency_key: str
     channel: str
@@ -48,7 +50,6 @@ class Notice:
 
     notice_id: int
     alarm_id: int
-    event_id: int | None
     urgency: int
     idempotency_key: str
     channel: str
@@ -74,7 +75,8 @@ def add(connection: Connection, drafts: Sequence[Draft], *, now: datetime) -> No
             _SQL["add"],
             {
                 "alarm_id": draft.alarm_id,
-                "event_id": draft.event_id,
+                "event_ids": list(draft.event_ids),
+                "group_key": draft.group_key,
                 "urgency": draft.urgency,
                 "idempotency_key": draft.idempotency_key,
                 "channel": draft.channel,
@@ -144,7 +146,7 @@ def revive(store: Store, *, now: datetime, channel: str | None = None) -> int:
 
 
 def notices_of(store: Store, alarm_id: int) -> list[Notice]:
-    """What was told about an alarm, oldest first. Raises StoreError."""
+    """What was told about an alarm, alone or among others, oldest first. Raises StoreError."""
     with store.transaction() as connection:
         return [_notice(row) for row in connection.execute(_SQL["of_alarm"], {"alarm_id": alarm_id})]
 

@@ -43,7 +43,7 @@ def alarm_id(store: Store) -> int:
 
 def put(store: Store, alarm_id: int, *keys: str, channel: str = "ops", urgency: int = 4, address: str = "a") -> None:
     drafts = [
-        Draft(alarm_id, event_id_of(store, alarm_id), urgency, key, channel, address, key, "正文", {"key": key})
+        Draft(alarm_id, (event_id_of(store, alarm_id),), "g", urgency, key, channel, address, key, "正文", {"key": key})
         for key in keys
     ]
     with store.transaction() as connection:

@@ -1,9 +1,9 @@
 """From the finding's row to the receivers and back: the alerts stage on the real database, HTTP and SMTP."""
 
-import re
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,16 +11,15 @@ from typing import Any
 import pytest
 
 from alerts.engine import run
-from alerts.policy import BUILT_IN
 from lifeline.alarm import Alarm, AlarmAction, AlarmState, Level
 from lifeline.clock import SystemClock
 from lifeline.errors import IllegalTransitionError, NotFoundError, StaleVersionError
-from lifeline.finding import Phase
+from lifeline.finding import FindingKind, Phase
 from lifeline.settings import Settings
 from lifeline.store import alarms, findings, stages
 from lifeline.store.notices import NoticeState, notices_of
 from lifeline.store.pool import Store
-from tests.alert_parts import FLOOD, MailReceiver, WebReceiver, eventually, later, load_city
+from tests.alert_parts import FLOOD, MailReceiver, WebReceiver, changed_policy, eventually, later, load_city
 
 FAST = {"first_backoff_s": 0.05, "longest_backoff_s": 0.2, "poll_s": 0.1, "delivery_timeout_s": 2.0}
 
@@ -63,6 +62,11 @@ def acted(store: Store, alarm: Alarm, action: AlarmAction, **given: Any) -> Alar
     )
 
 
+def events_of(web: WebReceiver) -> list[Any]:
+    """Every event that the receiver took, in the order of the notices."""
+    return [event for post in web.taken() for event in post.json["events"]]
+
+
 def decision_of(store: Store, finding_id: int) -> tuple[str, str] | None:
     with store.transaction() as connection:
         row = connection.execute(
@@ -74,13 +78,7 @@ def decision_of(store: Store, finding_id: int) -> tuple[str, str] | None:
 @pytest.fixture
 def quick_policy(tmp_path: Path) -> str:
     """The built-in policy with the waiting taken out."""
-    quick = {"settle_s": 0.3, "lower_after_s": 5.0}
-    text = BUILT_IN.read_text(encoding="utf-8")
-    for name, value in quick.items():
-        text = re.sub(rf"^{name} = [0-9.]+", f"{name} = {value}", text, flags=re.MULTILINE)
-    path = tmp_path / "policy.toml"
-    path.write_text(text, encoding="utf-8")
-    return str(path)
+    return changed_policy(tmp_path, settle_s=0.3, lower_after_s=5.0, most=100)
 
 
 @pytest.fixture
@@ -116,10 +114,10 @@ def test_a_finding_becomes_one_alarm_that_both_channels_hear_of(
     assert (alarm.state, alarm.level, alarm.version) == (AlarmState.OPEN, Level.YELLOW, 1)
     assert beat.detail["dead"] == 0
     (post,) = web.taken()
-    assert post.json["alarm"]["alarm_id"] == alarm.alarm_id
-    assert post.json["alarm"]["level"] == "yellow"
-    assert post.json["event"] == "open"
-    assert post.json["link"] == f"https://ops.example/alarms/{alarm.alarm_id}"
+    (told,) = post.json["events"]
+    assert told["alarm"]["alarm_id"] == alarm.alarm_id
+    assert (told["event"], told["alarm"]["level"]) == ("open", "yellow")
+    assert told["link"] == f"https://ops.example/alarms/{alarm.alarm_id}"
     assert post.key == post.json["idempotency_key"]
     (letter,) = mail.mails
     assert "黄色" in letter["Subject"]
@@ -164,10 +162,10 @@ def test_worse_is_told_better_is_not_and_the_end_is_told_and_closed_when_it_has_
         ("close", "over-and-seen", "nobody-by-policy"),
     ]
     assert history[1].note == "已派人查看\n第二行"
-    assert [post.json["alarm"]["level_reason"] for post in web.taken()[:3]] == [
+    assert [told["alarm"]["level_reason"] for told in events_of(web)[:3]] == [
         "depth-yellow", "depth-red", "depth-yellow",
     ]  # fmt: skip
-    assert [post.json["reason"] for post in web.taken()] == ["new", "level-rose", "condition-ended", "returned"]
+    assert [told["reason"] for told in events_of(web)] == ["new", "level-rose", "condition-ended", "returned"]
     assert mail.mails[2]["Subject"].startswith("【已解除】")
     (again,) = alarms.alarms(store, live_only=True)
     assert again.alarm_id != alarm.alarm_id
@@ -188,8 +186,8 @@ def test_a_cancelled_alarm_is_taken_back_where_it_was_told(
         findings.commit(store, [later(FLOOD, 60)], now=datetime.now(UTC))
         eventually(lambda: decision_of(store, 2))
     assert decision_of(store, 2) == ("ignore", "ended-by-person")
-    assert [post.json["event"] for post in web.posts] == ["open", "cancel"]
-    assert web.posts[1].json["note"] == "演练 " + "长" * 10_000
+    assert [told["event"] for told in events_of(web)] == ["open", "cancel"]
+    assert events_of(web)[1]["note"] == "演练 " + "长" * 10_000
     assert mail.mails == []
 
 
@@ -218,7 +216,7 @@ def test_what_no_detector_of_ours_wrote_is_told_and_stops_nothing(
     assert "gas:CC-G-01" in live["gas:CC-G-01"].title_zh
     assert live["torn"].cleared_at is not None
     assert FLOOD.subject in live
-    assert [post.json["event"] for post in web.taken()] == ["open", "open", "open", "clear"]
+    assert [told["event"] for told in events_of(web)] == ["open", "open", "open", "clear"]
 
 
 def test_two_operators_cannot_overwrite_each_other(database_url: str, store: Store) -> None:
@@ -267,4 +265,56 @@ def test_a_shelved_alarm_opens_again_by_itself(
         eventually(lambda: len(web.taken()) == 2)
     (alarm,) = alarms.alarms(store, live_only=True)
     assert (alarm.state, alarm.shelved_until) == (AlarmState.OPEN, None)
-    assert web.taken()[1].json["event"] == "unshelve"
+    assert events_of(web)[1]["event"] == "unshelve"
+
+
+def test_a_storm_is_told_in_few_notices_that_leave_nobody_out(
+    database_url: str, store: Store, web: WebReceiver, mail: MailReceiver, tmp_path: Path
+) -> None:
+    load_city(store)
+    storm = changed_policy(tmp_path, most=2, gap_s=3.0, urgent_wait_s=0.2)
+    channels = both(web, mail)
+    channels[1] |= {"min_level": "red"}
+    with running(settings_for(database_url, *channels, policy_file=storm)):
+        for number in range(40):
+            depth_m = 0.5 if number == 20 else 0.2
+            flood = replace(FLOOD, subject=f"flood:{number}", depth_m=depth_m)
+            findings.commit(store, [flood], now=datetime.now(UTC))
+        eventually(lambda: len(events_of(web)) == 40)
+        eventually(lambda: mail.mails)
+    assert len(web.posts) <= 8, [len(post.json["events"]) for post in web.posts]
+    assert {event["alarm"]["subject"] for event in events_of(web)} == {f"flood:{number}" for number in range(40)}
+    assert len(mail.mails) == 1
+    assert "红色" in mail.mails[0]["Subject"]
+    red = next(alarm for alarm in alarms.alarms(store, live_only=True) if alarm.level is Level.RED)
+    assert {notice.channel for notice in notices_of(store, red.alarm_id)} == {"ops", "duty"}
+    assert {event.told for event in alarms.events(store, red.alarm_id)} == {"told"}
+
+
+def test_a_backlog_explains_silent_sensors_until_it_ends(
+    database_url: str, store: Store, web: WebReceiver, quick_policy: str
+) -> None:
+    backlog = replace(FLOOD, subject="backlog:ingest", kind=FindingKind.BACKLOG, depth_m=None)
+    silent = [replace(backlog, subject=f"silent:{n}", kind=FindingKind.SENSOR_SILENT) for n in range(3)]
+    ops = {"name": "ops", "kind": "webhook", "address": web.url}
+    with running(settings_for(database_url, ops, policy_file=quick_policy)):
+        findings.commit(store, [backlog], now=datetime.now(UTC))
+        eventually(lambda: len(events_of(web)) == 1)
+        findings.commit(store, silent, now=datetime.now(UTC))
+        findings.commit(store, [later(silent[0], 10, phase=Phase.END)], now=datetime.now(UTC))
+        eventually(lambda: told_of(store, silent[0].subject) == ["explained", "explained"])
+        assert len(events_of(web)) == 1
+        findings.commit(store, [later(backlog, 20, phase=Phase.END)], now=datetime.now(UTC))
+        eventually(lambda: len(events_of(web)) == 4)
+    assert told_of(store, silent[1].subject) == ["told"]
+    assert [event["alarm"]["kind"] for event in events_of(web)].count("sensor-silent") == 2
+
+
+def told_of(store: Store, subject: str) -> list[str | None]:
+    """Why people were told of each event of the subject's live alarm."""
+    return [
+        event.told
+        for alarm in alarms.alarms(store, live_only=True)
+        if alarm.subject == subject
+        for event in alarms.events(store, alarm.alarm_id)
+    ]

@@ -75,7 +75,7 @@ COMMENT ON COLUMN finding_decision.level_reason IS 'rule of the policy that gave
 CREATE TABLE notice (
     notice_id       bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     alarm_id        bigint NOT NULL REFERENCES alarm,
-    event_id        bigint REFERENCES alarm_event,
+    group_key       text NOT NULL DEFAULT '',
     urgency         smallint NOT NULL DEFAULT 4,
     idempotency_key text NOT NULL UNIQUE,
     channel         text NOT NULL,
@@ -93,9 +93,19 @@ CREATE TABLE notice (
 );
 CREATE INDEX notice_due ON notice (channel, urgency, next_attempt_at, notice_id) WHERE state = 'waiting';
 CREATE INDEX notice_of_alarm ON notice (alarm_id);
+CREATE INDEX notice_of_group ON notice (group_key, created_at DESC);
 COMMENT ON TABLE notice IS 'Transactional outbox: written with the alarm, delivered at least once by the courier';
-COMMENT ON COLUMN notice.event_id IS 'what happened that it tells of';
+COMMENT ON COLUMN notice.alarm_id IS 'the gravest alarm that it tells of; notice_event names all';
+COMMENT ON COLUMN notice.group_key IS 'city/kind: notices of one group share an allowance';
 COMMENT ON COLUMN notice.urgency IS '1 red to 4 blue, 9 good news: the lowest goes first';
 COMMENT ON COLUMN notice.channel IS 'name of the channel in the settings';
 COMMENT ON COLUMN notice.leased_until IS 'a courier is at it; after this another may try';
 COMMENT ON COLUMN notice.state IS 'waiting; delivered: the channel took it; dead: given up, see last_error';
+
+CREATE TABLE notice_event (
+    notice_id   bigint NOT NULL REFERENCES notice ON DELETE CASCADE,
+    event_id    bigint NOT NULL REFERENCES alarm_event,
+    PRIMARY KEY (notice_id, event_id)
+);
+CREATE INDEX notice_event_of_event ON notice_event (event_id);
+COMMENT ON TABLE notice_event IS 'What a notice tells of: one event, or in a storm many';

@@ -39,7 +39,7 @@ LEFT JOIN LATERAL (
 -- The live alarm of a subject, held, with what the life cycle asks of its past.
 SELECT alarm_id, subject, city_code, kind, level, state, title_zh, title_en, opened_at, began_at, probability,
        provisions, version, finding_id, cleared_at, closed_at, zone_id, lon, lat, shelved_until, level_at, next_level,
-       coalesce((SELECT EXISTS (SELECT FROM notice n WHERE n.event_id = e.event_id)
+       coalesce((SELECT EXISTS (SELECT FROM notice_event n WHERE n.event_id = e.event_id)
                  FROM alarm_event e WHERE e.alarm_id = alarm.alarm_id AND e.action = 'clear'
                  ORDER BY e.event_id DESC LIMIT 1), false) AS end_told
 FROM alarm
@@ -76,19 +76,33 @@ INSERT INTO finding_decision (finding_id, alarm_id, step, reason, level_reason, 
 VALUES (%(finding_id)s, %(alarm_id)s, %(step)s, %(reason)s, %(level_reason)s, %(now)s)
 
 -- name: untold
--- Events of which it is not decided yet who is told, oldest first; an end only when it is settled.
-SELECT e.at, e.actor, e.action, e.from_state, e.to_state, e.reason, e.note, e.event_id, e.told, e.alarm_id,
+-- Events of which it is not decided yet who is told, oldest first, each with its alarm; an end only when it is settled.
+SELECT a.alarm_id, a.subject, a.city_code, a.kind, a.level, a.state, a.title_zh, a.title_en, a.opened_at, a.began_at,
+       a.probability, a.provisions, a.version, a.finding_id, a.cleared_at, a.closed_at, a.zone_id, a.lon, a.lat,
+       a.shelved_until,
+       e.at, e.actor, e.action, e.from_state, e.to_state, e.reason, e.note, e.event_id, e.told,
        EXISTS (SELECT FROM alarm_event later
                WHERE later.alarm_id = e.alarm_id AND later.event_id > e.event_id
                  AND later.action IN ('return', 'escalate')) AS went_on
-FROM alarm_event e
+FROM alarm_event e JOIN alarm a USING (alarm_id)
 WHERE e.told IS NULL AND (e.action <> 'clear' OR e.at <= %(settled_before)s)
 ORDER BY e.event_id
 LIMIT %(limit)s
 
 -- name: set_told
--- Why people were told of an event or not.
-UPDATE alarm_event SET told = %(told)s WHERE event_id = %(event_id)s
+-- Why people were told of events or not.
+UPDATE alarm_event SET told = %(told)s WHERE event_id = ANY(%(event_ids)s)
+
+-- name: sent
+-- When batches of notices of each group went since an instant.
+SELECT group_key, created_at FROM notice
+WHERE group_key = ANY(%(groups)s) AND created_at > %(since)s
+GROUP BY group_key, created_at
+
+-- name: present
+-- City and kind of the conditions that are there.
+SELECT DISTINCT city_code, kind FROM alarm
+WHERE state NOT IN ('closed', 'cancelled', 'superseded') AND cleared_at IS NULL
 
 -- name: level_reason
 -- The rule that gave the level to the newest finding about an alarm that was not its end.
@@ -97,7 +111,10 @@ WHERE d.alarm_id = %(alarm_id)s AND d.step NOT IN ('clear', 'ignore') ORDER BY d
 
 -- name: heard
 -- The channels and addresses that were told of an alarm.
-SELECT DISTINCT channel, address FROM notice WHERE alarm_id = %(alarm_id)s ORDER BY channel, address
+SELECT DISTINCT n.channel, n.address
+FROM alarm_event e JOIN notice_event ne USING (event_id) JOIN notice n USING (notice_id)
+WHERE e.alarm_id = %(alarm_id)s
+ORDER BY n.channel, n.address
 
 -- name: due
 -- Live alarms that time may move: cleared and seen, shelved up to now, at a level that may go down. Held; those in

@@ -1,27 +1,34 @@
 -- name: add
 -- Puts a notice into the outbox.
-INSERT INTO notice (alarm_id, event_id, urgency, idempotency_key, channel, address, subject_line, body, payload,
-                    created_at, next_attempt_at)
-VALUES (%(alarm_id)s, %(event_id)s, %(urgency)s, %(idempotency_key)s, %(channel)s, %(address)s, %(subject_line)s,
-        %(body)s, %(payload)s, %(now)s, %(now)s)
-ON CONFLICT (idempotency_key) DO NOTHING
+WITH added AS (
+    INSERT INTO notice (alarm_id, group_key, urgency, idempotency_key, channel, address, subject_line, body, payload,
+                        created_at, next_attempt_at)
+    VALUES (%(alarm_id)s, %(group_key)s, %(urgency)s, %(idempotency_key)s, %(channel)s, %(address)s, %(subject_line)s,
+            %(body)s, %(payload)s, %(now)s, %(now)s)
+    ON CONFLICT (idempotency_key) DO NOTHING
+    RETURNING notice_id)
+INSERT INTO notice_event (notice_id, event_id) SELECT notice_id, unnest(%(event_ids)s::bigint[]) FROM added
 
 -- name: lease
 -- Takes due notices of a channel, the gravest first, so that no other courier takes them before the lease ends. Good
--- news waits until the bad news of the same alarm has gone to the same address.
+-- news waits until the bad news of the same alarms has gone to the same address.
 UPDATE notice SET leased_until = %(until)s, attempts = attempts + 1
 WHERE notice_id IN (
     SELECT n.notice_id FROM notice n
     WHERE n.state = 'waiting' AND n.channel = %(channel)s AND n.next_attempt_at <= %(now)s
       AND (n.leased_until IS NULL OR n.leased_until <= %(now)s)
       AND (n.urgency < 9 OR NOT EXISTS (
-          SELECT FROM notice earlier
-          WHERE earlier.alarm_id = n.alarm_id AND earlier.notice_id < n.notice_id AND earlier.state = 'waiting'
+          SELECT FROM notice_event own
+          JOIN alarm_event good ON good.event_id = own.event_id
+          JOIN alarm_event bad ON bad.alarm_id = good.alarm_id
+          JOIN notice_event theirs ON theirs.event_id = bad.event_id
+          JOIN notice earlier ON earlier.notice_id = theirs.notice_id
+          WHERE own.notice_id = n.notice_id AND earlier.notice_id < n.notice_id AND earlier.state = 'waiting'
             AND earlier.channel = n.channel AND earlier.address = n.address))
     ORDER BY n.urgency, n.next_attempt_at, n.notice_id
     LIMIT %(limit)s
     FOR UPDATE SKIP LOCKED)
-RETURNING notice_id, alarm_id, event_id, urgency, idempotency_key, channel, address, subject_line, body, payload,
+RETURNING notice_id, alarm_id, urgency, idempotency_key, channel, address, subject_line, body, payload,
           state, attempts, created_at, next_attempt_at, delivered_at, last_error
 
 -- name: delivered
@@ -51,9 +58,12 @@ WHERE state = 'dead' AND (%(channel)s::text IS NULL OR channel = %(channel)s)
 
 -- name: of_alarm
 -- What was told about an alarm, oldest first.
-SELECT notice_id, alarm_id, event_id, urgency, idempotency_key, channel, address, subject_line, body, payload,
+SELECT notice_id, alarm_id, urgency, idempotency_key, channel, address, subject_line, body, payload,
        state, attempts, created_at, next_attempt_at, delivered_at, last_error
-FROM notice WHERE alarm_id = %(alarm_id)s ORDER BY notice_id
+FROM notice
+WHERE notice_id IN (SELECT told.notice_id FROM alarm_event JOIN notice_event told USING (event_id)
+                    WHERE alarm_event.alarm_id = %(alarm_id)s)
+ORDER BY notice_id
 
 -- name: counts
 -- How many notices wait, and how many were given up.

@@ -1,0 +1,106 @@
+"""Allowance, urgency and inhibition: what goes now, what waits, and what nobody needs to hear."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from alerts.grouping import group_of, inhibited, ripe
+from alerts.policy import load
+from lifeline.alarm import AlarmAction, AlarmEvent, AlarmState, Level
+from lifeline.finding import FindingKind
+from lifeline.store.decisions import Untold
+from tests.alert_parts import START
+from tests.unit.test_alert_lifecycle import ALARM
+
+POLICY = load()
+RULES = POLICY.grouping
+
+
+def at(seconds: float) -> datetime:
+    return START + timedelta(seconds=seconds)
+
+
+def untold(number: int, seconds: float, level: Level = Level.YELLOW, city: str = "220100") -> Untold:
+    alarm = replace(ALARM, alarm_id=number, level=level, city_code=city)
+    event = AlarmEvent(at(seconds), "a", AlarmAction.OPEN, None, AlarmState.OPEN, "r", event_id=number)
+    return Untold(event, alarm, went_on=False)
+
+
+def test_calm_news_goes_at_once_and_what_comes_beyond_the_allowance_goes_as_one() -> None:
+    group = group_of(ALARM)
+    first, second = untold(1, 0), untold(2, 0)
+    assert ripe([first, second], {}, RULES, at(0)) == {group: [first, second]}
+    sent = {group: [at(0), at(1), at(2)]}
+    assert ripe([first, second], sent, RULES, at(301)) == {}
+    assert ripe([first, second], sent, RULES, at(302)) == {group: [first, second]}
+    sent = {group: [at(0), at(300), at(590)]}
+    assert ripe([first, second], sent, RULES, at(599)) == {}
+    assert ripe([first, second], sent, RULES, at(600)) == {group: [first, second]}
+
+
+def test_a_red_one_waits_only_for_its_company_and_takes_along_what_is_there() -> None:
+    group = group_of(ALARM)
+    sent = {group: [at(0), at(1), at(2)]}
+    yellow, red = untold(1, 10), untold(2, 50, Level.RED)
+    assert ripe([yellow, red], sent, RULES, at(64)) == {}
+    assert ripe([yellow, red], sent, RULES, at(65)) == {group: [yellow, red]}
+    over = replace(red, alarm=replace(red.alarm, cleared_at=at(55)))
+    assert ripe([yellow, over], sent, RULES, at(65)) == {}, "red that is over is not urgent"
+
+
+def test_cities_and_kinds_do_not_wait_for_each_other() -> None:
+    sent = {group_of(ALARM): [at(0), at(1), at(2)]}
+    elsewhere = untold(2, 0, city="220200")
+    leak = replace(untold(3, 0), alarm=replace(ALARM, kind=FindingKind.LEAK))
+    assert ripe([untold(1, 0), elsewhere, leak], sent, RULES, at(5)) == {
+        "220200/flood": [elsewhere],
+        "220100/leak": [leak],
+    }
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 7200), st.sampled_from(Level)), max_size=150))
+def test_any_storm_stays_within_its_bounds_and_nobody_is_forgotten(events: list[tuple[int, Level]]) -> None:
+    """Second by second: batches, who went when, how long each waited."""
+    pending: list[Untold] = []
+    coming = [untold(number, second, level) for number, (second, level) in enumerate(sorted(events))]
+    sent: list[tuple[int, bool]] = []
+    waited: dict[int, float] = {}
+    for second in range(0, 7200 + int(RULES.within_s) + 1):
+        while coming and coming[0].event.at <= at(second):
+            pending.append(coming.pop(0))
+        if not pending:
+            continue
+        batches = ripe(pending, {group_of(ALARM): [at(when) for when, _ in sent]}, RULES, at(second))
+        for batch in batches.values():
+            sent.append((second, any(one.alarm.level is Level.RED for one in batch)))
+            for one in batch:
+                waited[one.event.event_id] = (at(second) - one.event.at).total_seconds()
+                if one.alarm.level is Level.RED:
+                    assert waited[one.event.event_id] <= RULES.urgent_wait_s
+            pending = [one for one in pending if one not in batch]
+    assert not pending
+    assert len(waited) == len(events)
+    assert all(wait <= RULES.gap_s for wait in waited.values())
+    for second, _ in sent:
+        window = [red for when, red in sent if second <= when < second + RULES.within_s]
+        assert len([red for red in window if not red]) <= RULES.most + 1, "only red goes beyond the allowance"
+
+
+@pytest.mark.parametrize(
+    ("kind", "city", "present", "expected"),
+    [
+        (FindingKind.SENSOR_SILENT, "220100", {("220100", FindingKind.BACKLOG)}, True),
+        (FindingKind.SENSOR_SILENT, "220200", {("220100", FindingKind.BACKLOG)}, False),
+        (FindingKind.FLOOD, "220100", {("220100", FindingKind.BACKLOG)}, False),
+        (FindingKind.BACKLOG, "220100", {("220100", FindingKind.BACKLOG)}, False),
+        (FindingKind.SENSOR_SILENT, "220100", {("220100", FindingKind.FLOOD)}, False),
+    ],
+)
+def test_what_explains_what(
+    kind: FindingKind, city: str, present: set[tuple[str, FindingKind]], expected: bool
+) -> None:
+    assert inhibited(replace(ALARM, kind=kind, city_code=city), present, POLICY) is expected
