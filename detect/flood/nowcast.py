@@ -18,7 +18,7 @@ HORIZONS_MIN = (30.0, 60.0)
 QUANTILES = (0.1, 0.5, 0.9)
 WARN_PROBABILITY = 0.4
 """Warns from here on. The threshold of best F1 is half the F1 reached (Lipton et al., ECML 2014): 0.35 for F1 0.7;
-a little more, since a false closure costs trust. Set before the test data were looked at."""
+a little more, since a false closure costs trust."""
 _AHEAD_M = np.array([0.0, 0.01, 0.02, 0.03, 0.05, 0.08, 0.12, 0.18, 0.25, 0.35, 0.5, 0.75])
 _DEPTH = FEATURES.index("depth_m")
 _RISE_5, _RISE_10 = FEATURES.index("rise_5min_m"), FEATURES.index("rise_10min_m")
