@@ -34,7 +34,7 @@ TITLE = "ingest: one worker, from the publish to the committed row"
 
 CITY = "220100"
 PACKED_DEVICES, PACKS, PACK_READINGS = 1_000, 10_000, 100
-SINGLE_DEVICES, SINGLES = 10_000, 100_000
+SINGLE_DEVICES, SINGLES = 10_000, 200_000
 STEADY_MESSAGES_PER_S, STEADY_S = 1_417.0, 20.0
 """85,000 devices that report once a minute."""
 COPY_ROWS = 10_000
