@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from lifeline.alarm import AlarmAction, Level
 from lifeline.clock import Clock
 from lifeline.errors import StoreError
+from lifeline.store.alarms import alarms
 from lifeline.store.pool import Store
 from lifeline.store.story import Bookmark, end_of_story, read_on, readings_stored
 
@@ -33,11 +34,16 @@ class Narrator:
             try:
                 if bookmark is None:
                     bookmark = end_of_story(self._store)
+                    self._tell_standing()
                 bookmark = self._tell(bookmark)
                 self._tell_rate()
             except StoreError as error:
                 self._report(str(error))
             self._clock.wait(_LOOK_S, stop)
+
+    def _tell_standing(self) -> None:
+        for alarm in alarms(self._store, live_only=True):
+            self._report(f"alarm {alarm.alarm_id} still stands from before: {alarm.title_zh} ({alarm.state.value})")
 
     def _tell(self, bookmark: Bookmark) -> Bookmark:
         pages = read_on(self._store, bookmark)
