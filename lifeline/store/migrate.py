@@ -60,8 +60,8 @@ def migrate(url: str, *, folder: Path = FOLDER) -> list[str]:
     migrations = available(folder)
     applied: list[str] = []
     with translated(), psycopg.connect(url, autocommit=True) as connection:
-        _require_timescale(connection)
         connection.execute("SELECT pg_advisory_lock(%s)", (_LOCK_KEY,))
+        _require_timescale(connection)
         connection.execute(_LEDGER)
         ledger: dict[int, str] = dict(connection.execute("SELECT number, sha256 FROM migration").fetchall())
         _check(migrations, ledger)
