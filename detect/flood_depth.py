@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from detect.flood.levels import Ladder, ladders
 from detect.instant import instant, iso
 from detect.port import Batch, History, Json, Learning, Order, Scope
-from lifeline.asset import Sensor, Site
-from lifeline.city.levels import Levels
+from lifeline.asset import Sensor
 from lifeline.finding import Finding, FindingKind, Phase
 from lifeline.units import Quantity
 
@@ -19,8 +19,6 @@ NAME = "flood-depth"
 COLOURS = ("blue", "yellow", "orange", "red")
 CONFIRMED_PROBABILITY = 0.9
 """two of three readings; quality filters that could say more come before this detector, not in it"""
-_HYSTERESIS_SHARE, _HYSTERESIS_LEAST_M = 0.2, 0.01
-"""a level is left this far below its threshold: waves and the 1 cm resolution of common sensors make no new message"""
 _LEAVE_AFTER_S = 120.0
 _SILENT_INTERVALS, _SILENT_LEAST_S = 3.0, 180.0
 _CURVE_POINTS = 60
@@ -35,33 +33,6 @@ class FloodReason(StrEnum):
     SILENT_WHILE_WET = "silent-while-wet"
     """the sensor stopped reporting with water on the street: unknown, not dry"""
     HEARD_AGAIN = "heard-again"
-
-
-@dataclass(frozen=True, slots=True)
-class Ladder:
-    """The thresholds of a site, m, blue to red."""
-
-    depths_m: tuple[float, float, float, float]
-    source: str
-
-    def step(self, depth_m: float) -> int:
-        """0 below blue, 1 blue ... 4 red.
-
-        >>> Ladder((0.05, 0.15, 0.27, 0.40), "").step(0.15)
-        2
-        """
-        return sum(depth_m >= threshold for threshold in self.depths_m)
-
-    def left(self, step: int, depth_m: float) -> bool:
-        """Whether `depth_m` is clearly below level `step`."""
-        threshold = self.depths_m[step - 1]
-        return depth_m < threshold - max(_HYSTERESIS_SHARE * threshold, _HYSTERESIS_LEAST_M)
-
-
-def ladders(levels: Levels | None) -> dict[Site, Ladder]:
-    """The ladders of a city's levels.toml by site."""
-    rows = levels.flood.items() if levels else ()
-    return {site: Ladder((row.blue, row.yellow, row.orange, row.red), row.source) for site, row in rows}
 
 
 @dataclass(slots=True)
