@@ -16,7 +16,7 @@ import pytest
 from rich.console import Console
 
 from deploy.local.broker import LocalBroker
-from lifeline.city_verbs import load_command
+from lifeline.verbs.city import load_command
 from lifeline.clock import SystemClock
 from lifeline.store.pool import Store
 from simulators.recorded.layouts import Layout

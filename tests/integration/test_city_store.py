@@ -8,7 +8,7 @@ from rich.console import Console
 
 from lifeline import city
 from lifeline.asset import AssetKind, Site
-from lifeline.city_verbs import load_command, show_command
+from lifeline.verbs.city import load_command, show_command
 from lifeline.errors import PackError
 from lifeline.store import cities
 from lifeline.store.cities import load_pack

@@ -13,7 +13,7 @@ from rich.console import Console
 from ingest import upkeep
 from lifeline.clock import SetClock
 from lifeline.errors import StoreError
-from lifeline.retention_verb import retention_command
+from lifeline.verbs.retention import retention_command
 from lifeline.settings import RetentionSettings
 from lifeline.store import rollups
 from lifeline.store.health import edition

@@ -3,15 +3,43 @@
 from collections import Counter
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
+import typer
 from rich.console import Console
 from rich.table import Table
 
-from lifeline import city
-from lifeline.city import CityPack
-from lifeline.store import cities
-from lifeline.store.pool import Store
-from lifeline.store.sensors import sensors
+from lifeline.clock import SystemClock
+from lifeline.verbs.terminal import open_store, out
+
+if TYPE_CHECKING:
+    from lifeline.city import CityPack
+    from lifeline.store import cities
+    from lifeline.store.pool import Store
+
+app = typer.Typer(help="City packs: a city as data (docs/city-pack.md).", no_args_is_help=True)
+Folder = Annotated[Path, typer.Argument(help="folder of the city pack")]
+Code = Annotated[str | None, typer.Argument(help="GB/T 2260 code of one city; none: all")]
+
+
+@app.command("check")
+def city_check(folder: Folder) -> None:
+    """Name every fault of a pack with file, line, column and what was expected."""
+    raise typer.Exit(check_command(folder, out))
+
+
+@app.command("load")
+def city_load(folder: Folder) -> None:
+    """Put a pack into the store; the same pack twice changes nothing."""
+    with open_store() as store:
+        raise typer.Exit(load_command(folder, store, out, now=SystemClock().now()))
+
+
+@app.command("show")
+def city_show(code: Code = None) -> None:
+    """Say which cities are loaded, or what one consists of."""
+    with open_store() as store:
+        raise typer.Exit(show_command(store, out, code))
 
 
 def check_command(folder: Path, out: Console) -> int:
@@ -19,6 +47,8 @@ def check_command(folder: Path, out: Console) -> int:
 
     Raises PackError where `folder` is no folder.
     """
+    from lifeline import city
+
     faults = city.check(folder)
     if not faults:
         out.print(_contents(city.load(folder)))
@@ -32,8 +62,11 @@ def check_command(folder: Path, out: Console) -> int:
     return 1
 
 
-def load_command(folder: Path, store: Store, out: Console, *, now: datetime) -> int:
+def load_command(folder: Path, store: "Store", out: Console, *, now: datetime) -> int:
     """Puts the pack into the store and prints what that changed; 0. Raises PackError and StoreError."""
+    from lifeline import city
+    from lifeline.store import cities
+
     pack = city.load(folder)
     report = cities.load_pack(store, pack, now=now)
     who = f"{pack.name.zh} {pack.name.en} {pack.code}, version {pack.version}"
@@ -47,8 +80,11 @@ def load_command(folder: Path, store: Store, out: Console, *, now: datetime) -> 
     return 0
 
 
-def show_command(store: Store, out: Console, city_code: str | None = None) -> int:
+def show_command(store: "Store", out: Console, city_code: str | None = None) -> int:
     """Prints what is loaded: all cities, or one in detail; 1 where that one is not loaded. Raises StoreError."""
+    from lifeline.store import cities
+    from lifeline.store.sensors import sensors
+
     loaded = cities.cities(store)
     if city_code is None:
         out.print(_cities(store, loaded) if loaded else "no city is loaded -> run `lifeline city load DIR`")
@@ -80,7 +116,10 @@ def show_command(store: Store, out: Console, city_code: str | None = None) -> in
     return 0
 
 
-def _cities(store: Store, loaded: list[cities.City]) -> Table:
+def _cities(store: "Store", loaded: "list[cities.City]") -> Table:
+    from lifeline.store import cities
+    from lifeline.store.sensors import sensors
+
     table = Table(
         "code", "city", "version", "zones", "sensors", "assets", "shelters", "crews", "people", "loaded at (UTC)"
     )
@@ -98,7 +137,7 @@ def _cities(store: Store, loaded: list[cities.City]) -> Table:
     return table
 
 
-def _contents(pack: CityPack) -> Table:
+def _contents(pack: "CityPack") -> Table:
     table = Table(
         "part", "number", "of which", title=f"{pack.name.zh} {pack.name.en} {pack.code}", title_justify="left"
     )
