@@ -64,15 +64,23 @@ class Report:
 
 
 class Plan:
-    """What does not change while the detector runs: network, layout, model and signatures. Slow to build, made once."""
+    """What does not change while the detector runs: network, layout, model and signatures.
+
+    The signatures are slow to build: made once, they may be kept and given again for the same network and sensors.
+    """
 
     def __init__(
-        self, network: Network, sensors: Sensors, *, progress: Callable[[float], None] = lambda _: None
+        self,
+        network: Network,
+        sensors: Sensors,
+        *,
+        signatures: Signatures | None = None,
+        progress: Callable[[float], None] = lambda _: None,
     ) -> None:
         self.network = network
         self.layout: Layout = lay_out(network, sensors)
         self.model = HourModel(network, self.layout)
-        self.signatures: Signatures = self.model.signatures(progress)
+        self.signatures: Signatures = signatures or self.model.signatures(progress)
         self.distance_m = network.pipe_distance_m
 
     def close(self) -> None:
@@ -107,6 +115,18 @@ class LeakDetector:
         self._tracker: Tracker | None = None
         self._values: list[np.ndarray] = []
         self._levels: list[np.ndarray] = []
+        self.last_hour: Hour | None = None
+        """the hour that was closed last; None after `restore`"""
+
+    @property
+    def tracker(self) -> Tracker | None:
+        """The account of leaks; None during the calibration."""
+        return self._tracker
+
+    @property
+    def newest(self) -> np.ndarray | None:
+        """What was not expected in the hour that was closed last `(n_channels,)`; None during the calibration."""
+        return self._values[-1] if self._values else None
 
     def push(self, times_s: np.ndarray, samples: np.ndarray) -> list[Report]:
         """Take in samples `(n, n_sensors)` at `times_s` `(n,)`; returns what can be said now that could not before."""
@@ -151,6 +171,7 @@ class LeakDetector:
             level_change=self._last_level - self._hour_start_level,
             demand=mean[g[3] : g[4]],
         )
+        self.last_hour = hour
         if self._tracker is None:
             self._calibration.append(hour)
             if len(self._calibration) >= self.settings.calibration_hours:
