@@ -61,6 +61,8 @@ class Report:
     """log-likelihood above what chance could do"""
     candidates: tuple[tuple[str, float], ...] = ()
     """the likeliest pipes with their probabilities"""
+    posterior: np.ndarray | None = field(default=None, compare=False, repr=False)
+    """probability of every pipe of the network `(n_pipes,)`, for a new leak"""
 
 
 class Plan:
@@ -264,6 +266,7 @@ class LeakDetector:
             probability=s.probability,
             evidence=s.gain,
             candidates=candidates,
+            posterior=s.posterior if s.kind is Kind.LEAK else None,
         )
 
     def state(self) -> dict[str, Any]:
