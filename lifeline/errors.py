@@ -14,6 +14,7 @@ LifelineError
  |- ReplayError              a recorded file cannot be read
  |- SimulationError          a hydraulic or drainage model does not run
  |- DeliveryError            a channel did not take a notice
+ |- CredentialError          a password, code or link is not good
  `- InstallError             the machine lacks something that could not be installed
 """
 
@@ -89,6 +90,14 @@ class DeliveryError(LifelineError):
     ) -> None:
         super().__init__(message, advice=advice)
         self.permanent = permanent
+        self.retry_after_s = retry_after_s
+
+
+class CredentialError(LifelineError):
+    """A password, a code or a link is not good, or was tried too often; `retry_after_s`: when to try again."""
+
+    def __init__(self, message: str, *, retry_after_s: float | None = None, advice: str = "") -> None:
+        super().__init__(message, advice=advice)
         self.retry_after_s = retry_after_s
 
 

@@ -3,7 +3,7 @@
 CREATE TABLE person (
     person_id   bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     login       text NOT NULL UNIQUE CHECK (login ~ '^[a-z0-9][a-z0-9._-]{0,31}$'),
-    name        text NOT NULL CHECK (name <> ''),
+    name        text NOT NULL UNIQUE CHECK (name <> '' AND name NOT LIKE 'system:%'),
     roles       text[] NOT NULL CHECK (cardinality(roles) > 0),
     cities      text[] NOT NULL DEFAULT '{}',
     crew_id     text,
@@ -14,6 +14,7 @@ CREATE TABLE person (
     created_at  timestamptz NOT NULL,
     disabled_at timestamptz
 );
+COMMENT ON COLUMN person.name IS 'what the record says who did it: no two people share one';
 COMMENT ON COLUMN person.roles IS 'operator, supervisor, crew, warden, engineer, auditor';
 COMMENT ON COLUMN person.cities IS 'GB/T 2260 codes; empty: all';
 COMMENT ON COLUMN person.crew_id IS 'the crew that somebody of the role crew belongs to';
