@@ -14,7 +14,8 @@ from datetime import timedelta
 
 import numpy as np
 
-from detect import flood_depth, silence
+from detect import silence
+from detect.flood import detector as flood
 from detect.instant import instant
 from detect.port import Factory, Json, Scope
 from detect.residual import detector as residual
@@ -30,7 +31,7 @@ from lifeline.store.binary import Rows as StoredRows
 from lifeline.store.pool import Store, Topic
 from lifeline.store.readings import StalePositionError
 
-FACTORIES: tuple[Factory, ...] = (flood_depth.make, residual.make, silence.make)
+FACTORIES: tuple[Factory, ...] = (flood.make, residual.make, silence.make)
 """The detectors. A new one is a module with a `make` and a place here."""
 
 _LOG = log.logger("detect")
@@ -220,6 +221,8 @@ def _scope(store: Store, city: cities.City, settings: Settings) -> Scope:
         levels=cities.levels(store, city.code),
         learning_days=settings.detect.learning_days,
         allowed_lateness_s=settings.detect.allowed_lateness_s,
+        network_inp=cities.document(store, city.code, "network.inp"),
+        settings=city.settings,
     )
 
 

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from detect import flood_depth
+from detect.flood import detector as flood
 from detect.instant import instant
 from detect.port import Batch, Factory, Json, Scope
 from detect.residual import detector as residual
@@ -148,7 +148,7 @@ def test_a_burst_and_a_flood_go_from_the_tables_to_findings(
 
     detail = stage_detail(store)["cities"][CODE]
     assert {name: d["mode"] for name, d in detail["detectors"].items()} == {
-        "flood-depth": "watching", "residual": "watching", "silence": "watching",
+        "flood": "watching", "residual": "watching", "silence": "watching",
     }  # fmt: skip
     assert detail["late"] == 0
 
@@ -209,7 +209,7 @@ def uninterrupted(store: Store, recording: Recording) -> list[Finding]:
         cities.levels(store, CODE),
     )
     found: list[Finding] = []
-    for make in (flood_depth.make, residual.make):
+    for make in (flood.make, residual.make):
         detector = make(scope)
         assert detector is not None
         saved = detector_states.load(store, detector=detector.name, scope=CODE)
@@ -227,7 +227,7 @@ def uninterrupted(store: Store, recording: Recording) -> list[Finding]:
     return found
 
 
-class Brittle(flood_depth.FloodDepthDetector):
+class Brittle(flood.FloodDetector):
     """Fails at the readings of one minute as long as it is told to."""
 
     name = "brittle"
@@ -266,10 +266,10 @@ def test_a_detector_that_fails_stops_no_other_and_says_it_all_later(
             for f in findings.findings_after(store, 0)
             if f.detector == name
         ]
-        for name in ("brittle", "flood-depth")
+        for name in ("brittle", "flood")
     }
-    assert len(by_detector["flood-depth"]) == 6
-    assert by_detector["brittle"] == by_detector["flood-depth"]
+    assert len(by_detector["flood"]) == 6
+    assert by_detector["brittle"] == by_detector["flood"]
 
 
 def test_two_runners_by_mistake_do_no_harm(
@@ -297,4 +297,4 @@ def test_without_history_it_says_that_it_learns(store: Store, pack: CityPack) ->
     runner.round()
     detail = stage_detail(store)["cities"][CODE]["detectors"]
     assert detail["residual"]["mode"] == "learning"
-    assert detail["flood-depth"]["mode"] == "watching"
+    assert detail["flood"]["mode"] == "watching"

@@ -7,7 +7,7 @@ import pytest
 
 from console.sensing import SensorState, StateReason
 from console.texts import Language, Texts
-from detect.flood_depth import FloodReason
+from detect.flood.levels import FloodReason
 from detect.residual.event import ResidualReason
 from detect.silence import SilenceReason
 from lifeline.alarm import AlarmAction, AlarmState, Level

@@ -1,17 +1,27 @@
-"""docs/detectors.md names every detector and every reason that it may give."""
+"""docs/detectors.md and docs/flood.md name every detector and every reason that it may give."""
 
 from pathlib import Path
 
 import pytest
 
-from detect import flood_depth, silence
+from detect import silence
+from detect.flood import detector as flood
+from detect.flood.levels import FloodReason
+from detect.flood.quality import Verdict
+from detect.flood.sky import Cause
 from detect.residual import detector as residual
 from detect.residual.event import ResidualReason
 
-TEXT = (Path(__file__).parents[2] / "docs" / "detectors.md").read_text(encoding="utf-8")
-REASONS = [*flood_depth.FloodReason, *ResidualReason, *silence.SilenceReason]
+DOCS = Path(__file__).parents[2] / "docs"
+TEXT = (DOCS / "detectors.md").read_text(encoding="utf-8") + (DOCS / "flood.md").read_text(encoding="utf-8")
+REASONS = [*FloodReason, *Verdict, *ResidualReason, *silence.SilenceReason]
 
 
-@pytest.mark.parametrize("word", [flood_depth.NAME, residual.NAME, silence.NAME, *(reason.value for reason in REASONS)])
+@pytest.mark.parametrize("word", [flood.NAME, residual.NAME, silence.NAME, *(reason.value for reason in REASONS)])
 def test_it_is_described(word: str) -> None:
     assert f"`{word}`" in TEXT
+
+
+@pytest.mark.parametrize("cause", list(Cause))
+def test_a_cause_is_described(cause: Cause) -> None:
+    assert f"**{cause.value}**" in TEXT

@@ -70,6 +70,13 @@ def test_a_flash_flood_that_jumps_is_told_one_reading_later() -> None:
     assert found[0].began_at == instant(START_S + 30.0)
 
 
+def test_a_flood_after_a_pulse_is_told_after_three_steps_up() -> None:
+    found = judged(0.0, 0.06, 0.0, 0.07, 0.16, 0.17, 0.28, 0.36, 0.41, 0.42)
+    assert said(found)[0][:2] == ("onset", "level-reached") and said(found)[-1][2] == "red"
+    assert found[0].began_at == instant(START_S + 90.0)
+    assert found[0].detected_at == instant(START_S + 180.0)
+
+
 def test_levels_are_those_of_the_site() -> None:
     assert said(judged(0.11, 0.11, sensor=0)) == [("onset", "level-reached", "blue")]
     assert said(judged(0.11, 0.11, sensor=1)) == [("onset", "level-reached", "yellow")]
