@@ -5,11 +5,11 @@ readings once, in order. What it says must not depend on how the readings are cu
 and goes on from `state` says the same as one that was not.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from lifeline.asset import Asset, Sensor, Zone
 from lifeline.city.levels import Levels
 from lifeline.finding import Finding
+from lifeline.verdict import Verdict
 
 Json = dict[str, Any]
 """What goes through JSON unchanged; finite numbers only."""
@@ -91,6 +92,10 @@ class Scope:
     levels: Levels | None = None
     learning_days: float = 14.0
     allowed_lateness_s: float = 15.0
+    network_inp: str | None = None
+    """the pack's EPANET file as text"""
+    settings: Json = field(default_factory=dict)
+    """the tables of city.toml that detectors read"""
 
 
 class Detector(Protocol):
@@ -141,6 +146,23 @@ class Detector(Protocol):
 
     def restore(self, model: Json | None, state: Json | None) -> None:
         """Goes on from what `model` and `state` gave. Sensors that have come or gone since are no error."""
+        ...
+
+
+@runtime_checkable
+class Listener(Protocol):
+    """A detector that minds what other detectors and people say."""
+
+    def listens(self, now: datetime) -> bool:
+        """Whether the step to `now` may need it: hearing costs a question to the store."""
+        ...
+
+    def heard(self) -> int:
+        """Number of the newest verdict that it has taken in."""
+        ...
+
+    def hear(self, standing: Sequence[Finding], verdicts: Sequence[Verdict]) -> None:
+        """What other detectors have told of leaks and bursts and not ended, and people's verdicts since `heard()`."""
         ...
 
 

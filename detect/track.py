@@ -14,14 +14,14 @@ from enum import StrEnum
 import numpy as np
 
 from detect.lesson import Lessons
-from detect.port import Batch, Detector, Factory, Json, Order, Scope
+from detect.port import Batch, Detector, Factory, Json, Listener, Order, Scope
 from detect.window import Rows, batch_of
 from lifeline import log
 from lifeline.clock import Clock
 from lifeline.errors import StaleVersionError, StoreError
-from lifeline.finding import Finding
+from lifeline.finding import Finding, FindingKind
 from lifeline.metrics import DETECT_SECONDS, FINDINGS
-from lifeline.store import detector_states, findings, readings
+from lifeline.store import detector_states, findings, readings, verdicts
 from lifeline.store.detector_states import Checkpoint
 from lifeline.store.pool import Store
 
@@ -31,6 +31,8 @@ _TAIL = timedelta(hours=1)
 """how far ahead of the watermark stored readings may be"""
 _SAVE_EVERY_S, _SAVE_SHARE = 5.0, 20.0
 """a checkpoint without findings: not more often, and not more than a twentieth of the time"""
+_STANDS_AT_MOST = timedelta(days=60)
+"""findings that are older and were never ended are not minded by other detectors"""
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S, _GIVE_UP_AFTER = 1.0, 60.0, 5
 
 
@@ -140,12 +142,20 @@ class Track:
         return batch_of(Rows(number[number >= 0], rows.at_s[number >= 0], rows.value[number >= 0]))
 
     def _step(self, batch: Batch, now: datetime, judged_to: datetime) -> None:
+        if isinstance(self.detector, Listener) and self.detector.listens(now):
+            self._listen(self.detector, now)
         with DETECT_SECONDS.time():
             found = self.detector.step(batch, now)
         self.judged_to = judged_to
         due_s = self._saved_s + max(_SAVE_EVERY_S, _SAVE_SHARE * self._save_cost_s)
         if found or self._clock.now().timestamp() >= due_s:
             self._save(found)
+
+    def _listen(self, listener: Listener, now: datetime) -> None:
+        city = self._scope.city_code
+        kinds = (FindingKind.BURST, FindingKind.LEAK)
+        others = findings.standing(self._store, city, kinds, but=self.detector.name, at=now, within=_STANDS_AT_MOST)
+        listener.hear(others, verdicts.verdicts_after(self._store, city, listener.heard()))
 
     def _catch_up(self, watermark: datetime, frontier: datetime) -> None:
         """Reads from the store what lies between the checkpoint and the present."""

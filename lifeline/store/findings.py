@@ -1,7 +1,7 @@
 """What detectors found: written once each, together with the checkpoint that it follows from; read in order."""
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from psycopg.types.json import Jsonb
@@ -69,6 +69,24 @@ def recent(
             _SQL["recent"], {"city_code": city_code, "kind": kind.value if kind else None, "limit": limit}
         )
         return [_finding(row) for row in rows]
+
+
+def standing(
+    store: Store, city_code: str, kinds: Collection[FindingKind], *, but: str, at: datetime, within: timedelta
+) -> list[Finding]:
+    """What detectors other than `but` had told by `at`, `within` before it, and had not ended; oldest first.
+
+    The newest finding of each subject. Raises StoreError.
+    """
+    query = {
+        "city_code": city_code,
+        "kinds": [kind.value for kind in kinds],
+        "but": but,
+        "at": at,
+        "since": at - within,
+    }
+    with store.transaction() as connection:
+        return [_finding(row) for row in connection.execute(_SQL["standing"], query)]
 
 
 def _parameters(finding: Finding, now: datetime) -> dict[str, Any]:

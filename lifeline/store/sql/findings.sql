@@ -40,3 +40,18 @@ WHERE (%(city_code)s::text IS NULL OR city_code = %(city_code)s)
   AND (%(kind)s::text IS NULL OR kind = %(kind)s)
 ORDER BY finding_id DESC
 LIMIT %(limit)s
+
+-- name: standing
+-- The newest finding of each subject of a city and of some kinds that other detectors spoke of, as it was at a moment;
+-- what has ended is left out.
+SELECT finding_id, subject, kind, phase, city_code, zone_id, detector, reason, began_at, detected_at, probability,
+       sensor_ids, lon, lat, area, candidates, flow_m3_per_h, depth_m, explanation
+FROM (
+    SELECT DISTINCT ON (subject) *
+    FROM finding
+    WHERE city_code = %(city_code)s AND kind = ANY (%(kinds)s) AND detector <> %(but)s AND detected_at <= %(at)s
+      AND detected_at > %(since)s
+    ORDER BY subject, finding_id DESC
+) newest
+WHERE phase <> 'end'
+ORDER BY finding_id
