@@ -5,7 +5,7 @@ from datetime import datetime
 from functools import cache
 from zoneinfo import ZoneInfo
 
-from lifeline.units import ALL, Quantity
+from lifeline.units import ALL, CONCENTRATIONS, Quantity
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,25 @@ SHOWN: dict[Quantity, Shown] = {
     Quantity.WATER_DEPTH: _shown("cm", "cm", 1),
     Quantity.RAIN_INTENSITY: _shown("mm/h", "mm/h", 1),
     Quantity.TEMPERATURE: _shown("Cel", "°C", 1),
+    Quantity.VELOCITY: _shown("m/s", "m/s", 2),
+    Quantity.WIND_SPEED: _shown("m/s", "m/s", 1),
+    Quantity.AIR_PRESSURE: _shown("hPa", "hPa", 0),
+    Quantity.HUMIDITY: _shown("%RH", "%", 0),
+    Quantity.RAIN_DEPTH: _shown("mm", "mm", 1),
+    Quantity.GROUNDWATER_DEPTH: _shown("m", "m", 2),
+    Quantity.OPENING: _shown("m", "m", 2),
+    Quantity.VOLUME: _shown("m3", "m³", 1),
+    Quantity.MASS: _shown("kg", "kg", 2),
+    Quantity.VOLTAGE: _shown("V", "V", 2),
+    Quantity.CURRENT: _shown("A", "A", 2),
+    Quantity.POWER: _shown("kW", "kW", 1),
+    Quantity.BATTERY: _shown("%EL", "%", 0),
+    Quantity.STATUS: Shown("", 1.0, 0),
+    Quantity.COUNT: Shown("", 1.0, 0),
+    Quantity.PH: Shown("", 1.0, 2),
+    Quantity.CONDUCTIVITY: _shown("uS/cm", "µS/cm", 0),
+    Quantity.TURBIDITY: _shown("NTU", "NTU", 0),
+    **dict.fromkeys(CONCENTRATIONS, _shown("mg/l", "mg/L", 2)),
 }
 
 
@@ -38,7 +57,7 @@ def value(quantity: Quantity, value_si: float) -> str:
     '310 kPa'
     """
     shown = SHOWN[quantity]
-    return f"{value_si * shown.per_si:.{shown.digits}f} {shown.unit}"
+    return f"{value_si * shown.per_si:.{shown.digits}f} {shown.unit}".rstrip()
 
 
 def percent(probability: float) -> int:

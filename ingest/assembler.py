@@ -17,7 +17,7 @@ from ingest.gate import Limits, SensorTable, judge
 from ingest.message import Message
 from ingest.topic import Topic, parse, receipt_topic
 from lifeline.errors import WireError
-from lifeline.reading import RejectReason
+from lifeline.reading import QualityReason, RejectReason
 from lifeline.store.devices import TALLY, State
 
 _MICROSECONDS = 1e6
@@ -33,9 +33,14 @@ class Assembler:
         self._max_payload_bytes = max_payload_bytes
         self._batch_readings = batch_readings
 
-    def assemble(self, messages: Sequence[Message], table: SensorTable) -> Batch:
-        """The batch of `messages`, or of as many as fill it; never raises for what is in them."""
-        draft = _Draft(self._codecs, table, self._max_payload_bytes)
+    def assemble(
+        self, messages: Sequence[Message], table: SensorTable, *, said: QualityReason = QualityReason.OK
+    ) -> Batch:
+        """The batch of `messages`, or of as many as fill it; never raises for what is in them.
+
+        `said` is what is known of all readings beforehand: OK for live ones.
+        """
+        draft = _Draft(self._codecs, table, self._max_payload_bytes, said)
         draft.add(messages, self._batch_readings)
         return draft.finish(self._limits)
 
@@ -48,10 +53,11 @@ def receipt_payload(identities: Sequence[str]) -> bytes:
 class _Draft:
     """The columns of a batch while they grow: per device (as a topic names it), per message, per value."""
 
-    def __init__(self, codecs: Registry, table: SensorTable, max_payload_bytes: int) -> None:
+    def __init__(self, codecs: Registry, table: SensorTable, max_payload_bytes: int, said: QualityReason) -> None:
         self._codecs = codecs
         self._table = table
         self._max_payload_bytes = max_payload_bytes
+        self._said = said
         self._batch = Batch()
         self._owners: dict[Topic | None, int] = {}
         self._seen_us: list[int] = []
@@ -64,6 +70,7 @@ class _Draft:
         self._routes: list[int] = []
         self._times_s: list[float] = []
         self._values: list[float] = []
+        self._historical: list[int] = []
 
     def add(self, messages: Sequence[Message], at_most: int) -> None:
         owners, seen_us, received = self._owners, self._seen_us, self._received
@@ -111,6 +118,8 @@ class _Draft:
             owner = np.array(self._message_owner, np.intp)[of_message]
             received_us = np.array([message.received_us for message in self._messages], np.int64)[of_message]
             times_s = np.array(self._times_s, np.float64)
+            said = np.full(len(times_s), self._said, np.int16)
+            said[self._historical] = QualityReason.HISTORICAL
             judged = judge(
                 self._table,
                 limits,
@@ -118,11 +127,13 @@ class _Draft:
                 times_s=times_s,
                 values=self._values,
                 received_us=received_us,
+                said=said,
             )
             batch.rows, batch.owner = judged.rows, owner[judged.accepted]
             self._reject_judged(judged.rejected, judged.reasons, of_message)
             np.maximum.at(newest_us, batch.owner, batch.rows["observed_at"].view(np.int64))
-            np.maximum.at(ahead_s, owner, times_s - received_us / _MICROSECONDS)
+            live = said == QualityReason.OK
+            np.maximum.at(ahead_s, owner[live], (times_s - received_us / _MICROSECONDS)[live])
         batch.tallies = np.zeros(len(self._received), TALLY)
         batch.tallies["seen_at"] = np.array(self._seen_us, np.int64).view("M8[us]")
         batch.tallies["observed_at"] = newest_us.view("M8[us]")
@@ -133,6 +144,7 @@ class _Draft:
 
     def _add_values(self, message: Message, owner: int, topic: Topic, decoded: Decoded) -> None:
         channels, units = decoded.channels, decoded.units
+        self._historical += [len(self._values) + row for row in decoded.historical]
         if len(channels) == 1:
             self._routes.append(self._table.route(topic.city_code, topic.device_id, channels[0], units[0]))
         else:

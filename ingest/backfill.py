@@ -15,7 +15,7 @@ from ingest.recorded_parquet import count_rows, read_parquet
 from ingest.writer import Writer, Written
 from lifeline.clock import Clock, SystemClock
 from lifeline.errors import ReplayError
-from lifeline.reading import RejectReason
+from lifeline.reading import QualityReason, RejectReason
 from lifeline.settings import IngestSettings
 from lifeline.store.backfills import Progress, record, unfinished
 from lifeline.store.devices import TALLY
@@ -115,7 +115,7 @@ class _Draft:
             times_s=chunk.times_s,
             values=chunk.values,
             received_us=np.full(len(routes), self._now_us, np.int64),
-            backfilled=True,
+            said=QualityReason.BACKFILLED,
         )
         for position, reason in zip(judged.rejected.tolist(), judged.reasons, strict=True):
             fault = self._fault(position, reason)

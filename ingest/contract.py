@@ -27,6 +27,8 @@ class Decoded:
     values: list[float] = field(default_factory=list)
     """numbers, never bool; the gate looks whether they are finite"""
     faults: list[Fault] = field(default_factory=list)
+    historical: set[int] = field(default_factory=set)
+    """rows that the device says it sends from its memory"""
 
 
 class Codec(Protocol):

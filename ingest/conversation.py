@@ -21,6 +21,7 @@ class Heard(NamedTuple):
     device_id: str
     """who speaks; empty where nobody has said so yet"""
     payload: bytes
+    """empty: nothing is to be stored, the answer goes at once"""
     answer: Callable[[datetime], bytes | None] | None = None
     """what to send back once it is stored, at that instant"""
 

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from ingest.crc import Check, Spans
+
 
 @dataclass(frozen=True, slots=True)
 class Framing:
@@ -15,8 +17,11 @@ class Framing:
 
     start: re.Pattern[bytes]
     """the first byte of a frame"""
-    measure: Callable[[bytes, int], int | None]
-    """(data, position): bytes of the good frame that begins there; 0: none does; None: more bytes must come"""
+    check: Check
+    """the check value of its frames"""
+    measure: Callable[[bytes, int, Spans], int | None]
+    """(data, position, check values of data): bytes of the good frame that begins there; 0: none does; None: more
+    bytes must come. Takes the same time wherever it is asked"""
     filler: bytes = b""
     """bytes that may stand between frames and say nothing"""
 
@@ -68,9 +73,10 @@ def _scan(framing: Framing, data: bytes) -> tuple[list[Piece], int, int]:
     """Every good frame with the noise before it, the position behind the last, and where a frame may have begun."""
     pieces: list[Piece] = []
     done, at, waiting = 0, 0, None
+    spans = Spans(framing.check, data)
     while match := framing.start.search(data, at):
         at = match.start()
-        length = framing.measure(data, at)
+        length = framing.measure(data, at, spans)
         if length:
             pieces += _noise(framing, data, done, at)
             pieces.append(Piece(at, data[at : at + length], True))

@@ -3,7 +3,8 @@
 Pure and vectorised: routes, times and values of a whole batch in, readings and rejected positions out.
 """
 
-from collections.abc import Iterable
+import math
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -22,7 +23,18 @@ UNKNOWN_DEVICE, UNKNOWN_CHANNEL, WRONG_UNIT = -1, -2, -3
 
 _FARTHEST_S = 2.0**42
 _MICROSECONDS = 1e6
-_ROUTE = np.dtype([("sensor_key", "i4"), ("factor", "f8"), ("offset", "f8"), ("range_min", "f8"), ("range_max", "f8")])
+_ROUTE = np.dtype(
+    [
+        ("sensor_key", "i4"),
+        ("factor", "f8"),
+        ("offset", "f8"),
+        ("range_min", "f8"),
+        ("range_max", "f8"),
+        ("rate_max", "f8"),
+        ("clock_behind", "?"),
+    ]
+)
+"""`rate_max` in SI per second, NaN where there is none"""
 _REASONS = (
     RejectReason.UNKNOWN_DEVICE,
     RejectReason.UNKNOWN_CHANNEL,
@@ -37,7 +49,18 @@ _ACCEPTED = -1
 class SensorTable:
     """The sensors that city packs name, by who sends them; a route is a sensor and the unit that it came in."""
 
-    def __init__(self, sensors: Iterable[Sensor]) -> None:
+    def __init__(
+        self,
+        sensors: Iterable[Sensor],
+        *,
+        rate_max: Callable[[Sensor], float | None] = lambda _: None,
+        behind: Container[tuple[str, str]] = (),
+    ) -> None:
+        """`rate_max`: the fastest change of a sensor, SI per second; `behind`: city and id of devices of which the
+        clock is measured to be behind.
+        """
+        self._rate_max = rate_max
+        self._behind = behind
         self._devices: dict[tuple[str, str], dict[str, Sensor]] = {}
         self._by_id: dict[str, Sensor] = {}
         for sensor in sensors:
@@ -45,7 +68,7 @@ class SensorTable:
             self._by_id[sensor.sensor_id] = sensor
         self._city_of = {device_id: city_code for city_code, device_id in self._devices}
         self._numbers: dict[tuple[str, str, str, str | None], int] = {}
-        self._rows: list[tuple[int, float, float, float, float]] = []
+        self._rows: list[tuple[int, float, float, float, float, float, bool]] = []
         self._columns = np.empty(0, _ROUTE)
 
     def knows(self, city_code: str, device_id: str) -> bool:
@@ -89,7 +112,18 @@ class SensorTable:
             scale = scale_to_si(sensor.unit if unit is None else unit, sensor.quantity)
         except UnitError:
             return WRONG_UNIT
-        self._rows.append((sensor.sensor_key, scale.factor, scale.offset, sensor.range_min, sensor.range_max))
+        rate_max = self._rate_max(sensor)
+        self._rows.append(
+            (
+                sensor.sensor_key,
+                scale.factor,
+                scale.offset,
+                sensor.range_min,
+                sensor.range_max,
+                math.nan if rate_max is None else rate_max,
+                (city_code, device_id) in self._behind,
+            )
+        )
         self._numbers[key] = len(self._rows) - 1
         return self._numbers[key]
 
@@ -136,12 +170,14 @@ def judge(
     times_s: npt.ArrayLike,
     values: npt.ArrayLike,
     received_us: npt.NDArray[np.int64],
-    backfilled: bool = False,
+    said: QualityReason | npt.NDArray[np.int16] = QualityReason.OK,
 ) -> Judged:
     """Judges (n,) values: `routes` of `table`, `times_s` and `received_us` since 1970, `values` in the route's unit.
 
+    `said` is what is known of all of them, or of each (n,), beforehand: OK for live ones, else where they come from.
     A reading observed further ahead of its reception than `future_limit_s` or before `earliest` is rejected; one that
-    is ahead by more than `future_tolerance_s` is doubtful; one outside its sensor's physical range is bad.
+    is ahead by more than `future_tolerance_s` is doubtful, and so is a late one of a device whose clock is behind; one
+    outside its sensor's physical range is bad.
     """
     route = np.asarray(routes, np.int64)
     known = route >= 0
@@ -169,7 +205,13 @@ def judge(
     rows["observed_at"] = observed_us[accepted].view("M8[us]")
     rows["received_at"] = received_us[accepted].view("M8[us]")
     rows["value"] = value[accepted]
-    _qualify(rows, of[accepted], ahead_us[accepted], limits, backfilled=backfilled)
+    _qualify(
+        rows,
+        of[accepted],
+        ahead_us[accepted],
+        limits,
+        np.broadcast_to(np.asarray(said, np.int16), len(route))[accepted],
+    )
     return Judged(rows, accepted, rejected, [_REASONS[code] for code in verdict[rejected]])
 
 
@@ -178,21 +220,22 @@ def _qualify(
     of: npt.NDArray[np.void],
     ahead_us: npt.NDArray[np.int64],
     limits: Limits,
-    *,
-    backfilled: bool,
+    said: npt.NDArray[np.int16],
 ) -> None:
     """Sets quality and reason; the gravest reason is set last and stays."""
     rows["quality"] = Quality.GOOD
-    if backfilled:
-        rows["reason"] = QualityReason.BACKFILLED
-    else:
-        late = ahead_us < -limits.late_after_s * _MICROSECONDS
-        rows["reason"] = np.where(late, QualityReason.LATE, QualityReason.OK)
-    ahead = ahead_us > limits.future_tolerance_s * _MICROSECONDS
-    impossible = (rows["value"] < of["range_min"]) | (rows["value"] > of["range_max"])
+    rows["reason"] = said
+    live = said == QualityReason.OK
+    late = live & (ahead_us < -limits.late_after_s * _MICROSECONDS)
     for holds, quality, reason in (
-        (ahead, Quality.DOUBTFUL, QualityReason.CLOCK_AHEAD),
-        (impossible, Quality.BAD, QualityReason.OUT_OF_RANGE),
+        (late, Quality.GOOD, QualityReason.LATE),
+        (late & of["clock_behind"], Quality.DOUBTFUL, QualityReason.CLOCK_BEHIND),
+        (ahead_us > limits.future_tolerance_s * _MICROSECONDS, Quality.DOUBTFUL, QualityReason.CLOCK_AHEAD),
+        (
+            (rows["value"] < of["range_min"]) | (rows["value"] > of["range_max"]),
+            Quality.BAD,
+            QualityReason.OUT_OF_RANGE,
+        ),
     ):
         if holds.any():
             rows["quality"][holds] = quality

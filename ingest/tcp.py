@@ -9,7 +9,7 @@ import selectors
 import socket
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
 
@@ -171,7 +171,10 @@ class Ports:
         else:
             self._drop(line, "gone, or does not read its answers")
 
-    def _hand_over(self, line: Line, heard: Iterable[Heard]) -> None:
+    def _hand_over(self, line: Line, heard: Sequence[Heard]) -> None:
+        for one in heard:
+            if not one.payload:
+                self._settled(line, one.answer)
         form = line.conversation.format
         received_us = round(self._clock.now().timestamp() * 1e6)
         messages = [
@@ -186,12 +189,13 @@ class Ports:
                 settled=partial(self._settled, line, one.answer),
             )
             for one in heard
+            if one.payload
         ]
         if messages:
             self._buffer.put(messages)
 
     def _settled(self, line: Line, answer: Callable[[datetime], bytes | None] | None) -> None:
-        """Called by the worker after the commit."""
+        """Called after the commit, by the worker; at once where there is nothing to store."""
         data = answer(self._clock.now()) if answer is not None else None
         if data is not None:
             line.say(data)

@@ -27,6 +27,16 @@ class QualityReason(IntEnum):
     """observed after it was received, by more than the tolerance: doubtful"""
     BACKFILLED = 5
     """came from a file, not from the device: good"""
+    HISTORICAL = 6
+    """the device says that it is from its memory: good for the record, never for a live decision"""
+    RELEASED = 7
+    """was a reject until its device was adopted or its channel named: good for the record"""
+    CLOCK_BEHIND = 8
+    """observed long before it came, by a device whose clock is measured to be behind: doubtful"""
+
+
+FOR_THE_RECORD = (QualityReason.HISTORICAL, QualityReason.RELEASED)
+"""Readings with these reasons are stored and shown, but no detector takes them for what is happening now."""
 
 
 class RejectReason(StrEnum):

@@ -22,7 +22,50 @@ class Quantity(StrEnum):
     WATER_DEPTH = "water_depth"
     RAIN_INTENSITY = "rain_intensity"
     TEMPERATURE = "temperature"
+    # of stations of SL 651-2014 (annex C) and HJ 212-2017 (annex B)
+    VELOCITY = "velocity"
+    WIND_SPEED = "wind_speed"
+    AIR_PRESSURE = "air_pressure"
+    HUMIDITY = "humidity"
+    RAIN_DEPTH = "rain_depth"
+    """accumulated"""
+    GROUNDWATER_DEPTH = "groundwater_depth"
+    OPENING = "opening"
+    """of a gate"""
+    VOLUME = "volume"
+    MASS = "mass"
+    """discharged in an interval"""
+    VOLTAGE = "voltage"
+    CURRENT = "current"
+    POWER = "power"
+    BATTERY = "battery"
+    STATUS = "status"
+    """a word of bits, or the state of a machine"""
+    COUNT = "count"
+    PH = "ph"
+    CONDUCTIVITY = "conductivity"
+    TURBIDITY = "turbidity"
+    DISSOLVED_OXYGEN = "dissolved_oxygen"
+    COD = "cod"
+    PERMANGANATE_INDEX = "permanganate_index"
+    BOD5 = "bod5"
+    TOC = "toc"
+    AMMONIA_NITROGEN = "ammonia_nitrogen"
+    TOTAL_NITROGEN = "total_nitrogen"
+    TOTAL_PHOSPHORUS = "total_phosphorus"
+    SUSPENDED_SOLIDS = "suspended_solids"
+    DISSOLVED_SOLIDS = "dissolved_solids"
+    PETROLEUM = "petroleum"
+    COPPER = "copper"
+    ZINC = "zinc"
 
+
+CONCENTRATIONS = (
+    Quantity.DISSOLVED_OXYGEN, Quantity.COD, Quantity.PERMANGANATE_INDEX, Quantity.BOD5, Quantity.TOC,
+    Quantity.AMMONIA_NITROGEN, Quantity.TOTAL_NITROGEN, Quantity.TOTAL_PHOSPHORUS, Quantity.SUSPENDED_SOLIDS,
+    Quantity.DISSOLVED_SOLIDS, Quantity.PETROLEUM, Quantity.COPPER, Quantity.ZINC,
+)  # fmt: skip
+"""Quantities of something dissolved or suspended in water."""
 
 SI_UNIT: dict[Quantity, str] = {
     Quantity.PRESSURE: "Pa",
@@ -31,6 +74,25 @@ SI_UNIT: dict[Quantity, str] = {
     Quantity.WATER_DEPTH: "m",
     Quantity.RAIN_INTENSITY: "m/s",
     Quantity.TEMPERATURE: "Cel",
+    Quantity.VELOCITY: "m/s",
+    Quantity.WIND_SPEED: "m/s",
+    Quantity.AIR_PRESSURE: "Pa",
+    Quantity.HUMIDITY: "%RH",
+    Quantity.RAIN_DEPTH: "m",
+    Quantity.GROUNDWATER_DEPTH: "m",
+    Quantity.OPENING: "m",
+    Quantity.VOLUME: "m3",
+    Quantity.MASS: "kg",
+    Quantity.VOLTAGE: "V",
+    Quantity.CURRENT: "A",
+    Quantity.POWER: "W",
+    Quantity.BATTERY: "%EL",
+    Quantity.STATUS: "count",
+    Quantity.COUNT: "count",
+    Quantity.PH: "pH",
+    Quantity.CONDUCTIVITY: "S/m",
+    Quantity.TURBIDITY: "NTU",
+    **dict.fromkeys(CONCENTRATIONS, "kg/m3"),
 }
 
 
@@ -51,6 +113,8 @@ PRIMARY: dict[str, Scale] = {
     "m/s": Scale("m/s", 1.0),
     "Cel": Scale("Cel", 1.0),
     "K": Scale("Cel", 1.0, -273.15),
+    **{unit: Scale(unit, 1.0) for unit in ("m3", "kg", "kg/m3", "V", "A", "W", "%RH", "%EL", "count", "pH", "S/m")},
+    "l": Scale("m3", 1e-3),
 }
 """Units legal in SenML without a version."""
 
@@ -61,6 +125,12 @@ SECONDARY: dict[str, Scale] = {
     "km": Scale("m", 1e3),
     "mm/h": Scale("m/s", 1e-3 / SECONDS_PER_HOUR),
     "m/h": Scale("m/s", 1.0 / SECONDS_PER_HOUR),
+    "mV": Scale("V", 1e-3),
+    "mA": Scale("A", 1e-3),
+    "kW": Scale("W", 1e3),
+    "g/l": Scale("kg/m3", 1.0),
+    "mg/l": Scale("kg/m3", 1e-3),
+    "ug/l": Scale("kg/m3", 1e-6),
 }
 """Units legal in SenML with feature 4, `bver` 26 (RFC 8798)."""
 
@@ -71,6 +141,8 @@ FIELD: dict[str, Scale] = {
     "mH2O": Scale("Pa", PASCAL_PER_METRE_OF_WATER),
     "m3/h": Scale("m3/s", 1.0 / SECONDS_PER_HOUR),
     "in": Scale("m", 0.0254),
+    "uS/cm": Scale("S/m", 1e-4),
+    "NTU": Scale("NTU", 1.0),
 }
 """Units of other wire formats and recorded files; not legal in SenML."""
 

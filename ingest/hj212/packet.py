@@ -6,6 +6,7 @@
 import re
 from dataclasses import dataclass
 
+from ingest.crc import ANNEX_A, Spans
 from ingest.cutter import Framing
 from lifeline.errors import WireError
 from lifeline.reading import RejectReason
@@ -52,19 +53,7 @@ def crc(data: bytes) -> int:
     >>> hex(crc(b"QN=20261123100500123;ST=91;CN=9014;PW=123456;MN=220102A8900016F00016002A;Flag=4;CP=&&&&"))
     '0xd4c1'
     """
-    register = 0xFFFF
-    for byte in data:
-        register = _TABLE[(register >> 8) ^ byte]
-    return register
-
-
-def _shifted(register: int) -> int:
-    for _ in range(8):
-        register = (register >> 1) ^ (0xA001 if register & 1 else 0)
-    return register
-
-
-_TABLE = [_shifted(register) for register in range(256)]
+    return ANNEX_A.of(data)
 
 
 def parse(frame: bytes) -> Packet:
@@ -103,7 +92,7 @@ def answer(packet: Packet) -> bytes | None:
     return build(f"QN={packet.qn};ST=91;CN={command};PW={password};MN={packet.mn};Flag={version};CP=&&&&")
 
 
-def _measure(data: bytes, at: int) -> int | None:
+def _measure(data: bytes, at: int, spans: Spans) -> int | None:
     match = _HEAD.match(data, at)
     if match is None:
         head = data[at : at + _HEAD_BYTES]
@@ -112,15 +101,16 @@ def _measure(data: bytes, at: int) -> int | None:
     stop = match.end() + int(match[1])
     if len(data) < stop + _CRC_BYTES:
         return None
-    body = data[match.end() : stop]
     stated = data[stop : stop + _CRC_BYTES]
     # the check value has only 256 forms: a packet must also end as one
-    if not body.endswith(b"&&") or stated.upper() != b"%04X" % crc(body):
+    if not data.startswith(b"&&", max(match.end(), stop - 2)) or stated.upper() != b"%04X" % spans.of(
+        match.end(), stop
+    ):
         return 0
     return stop + _CRC_BYTES - at
 
 
-FRAMING = Framing(re.compile(b"#"), _measure, filler=b"\r\n")
+FRAMING = Framing(re.compile(b"#"), ANNEX_A, _measure, filler=b"\r\n")
 
 
 def _malformed(message: str) -> WireError:

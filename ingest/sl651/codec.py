@@ -42,7 +42,9 @@ class Sl651:
             if not piece.is_frame:
                 detail = f"byte {piece.at}: {len(piece.data)} bytes of no good frame"
                 decoded.faults.append(Fault(RejectReason.MALFORMED, detail))
-        messages, incomplete = _put_together([(piece.at, parse(piece.data)) for piece in pieces if piece.is_frame])
+        messages, incomplete = _put_together(
+            [(piece.at, parse(piece.data).spoken_by((device_id,))) for piece in pieces if piece.is_frame]
+        )
         decoded.faults += [Fault(RejectReason.MALFORMED, detail) for detail in incomplete]
         for message in messages:
             _add(decoded, _read(message, device_id))

@@ -5,10 +5,12 @@ body, end, CRC; in downlinks station and centre change places. Source: SL 651-20
 """
 
 import re
-from dataclasses import dataclass
+from collections.abc import Container
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from enum import IntEnum
 
+from ingest.crc import MODBUS, Spans
 from ingest.cutter import Framing
 
 BEIJING = timezone(timedelta(hours=8))
@@ -50,6 +52,17 @@ class Frame:
     """of this packet, from 1"""
     is_multipacket: bool = False
 
+    def spoken_by(self, stations: Container[str]) -> "Frame":
+        """The frame with its header read the other way round, station before centre, where only that names a station
+        of `stations`: some send so with 50H and 51H, although the standard has it of downlinks alone.
+        """
+        if not self.is_uplink or self.station in stations:
+            return self
+        addresses = f"{self.centre:02X}{self.station}"
+        if addresses[:10] not in stations:
+            return self
+        return replace(self, station=addresses[:10], centre=int(addresses[10:], 16))
+
 
 _STARTS_OF_TEXT = frozenset({Control.STX, Control.SYN})
 _ENDS = frozenset(Control) - _STARTS_OF_TEXT
@@ -68,19 +81,7 @@ def crc(data: bytes) -> int:
     >>> hex(crc(bytes.fromhex("7E7E01001234567812342F000802000359101115511103")))
     '0x6bca'
     """
-    register = 0xFFFF
-    for byte in data:
-        register = (register >> 8) ^ _TABLE[(register ^ byte) & 0xFF]
-    return register
-
-
-def _shifted(register: int) -> int:
-    for _ in range(8):
-        register = (register >> 1) ^ (0xA001 if register & 1 else 0)
-    return register
-
-
-_TABLE = [_shifted(register) for register in range(256)]
+    return MODBUS.of(data)
 
 
 def parse(data: bytes) -> Frame:
@@ -135,33 +136,33 @@ def answer(frame: Frame, now: datetime) -> bytes | None:
     ACK where the station announced that more follows, else EOT; to a message of several packets with the number of the
     last.
     """
-    serial = frame.body[: 4 if frame.is_ascii else 2]
     if frame.function == HEARTBEAT or not frame.is_uplink or len(frame.body) < (16 if frame.is_ascii else 8):
         return None
+    return _reply(frame, frame, Control.ACK if frame.end == Control.ETB else Control.EOT, frame.total, now)
+
+
+def ask_again(packet: Frame, number: int, first: Frame | None, now: datetime) -> bytes:
+    """What the centre says to the last packet of a message of which packet `number` is missing: NAK, in mode M3.
+
+    The serial number stands in the `first` packet; 0 while that is missing.
+    """
+    return _reply(packet, first, Control.NAK, number, now)
+
+
+def _reply(frame: Frame, first: Frame | None, end: Control, number: int, now: datetime) -> bytes:
+    """Serial number and time of the centre, ended by `end`."""
+    digits = 4 if frame.is_ascii else 2
+    serial = first.body[:digits] if first is not None else (b"0000" if frame.is_ascii else b"\0\0")
     time = now.astimezone(BEIJING).strftime("%y%m%d%H%M%S")
     body = serial + (time.encode() if frame.is_ascii else bytes.fromhex(time))
-    return build(
-        Frame(
-            frame.is_ascii,
-            False,
-            frame.centre,
-            frame.station,
-            frame.password,
-            frame.function,
-            body,
-            Control.ACK if frame.end == Control.ETB else Control.EOT,
-            frame.total,
-            frame.total,
-            frame.is_multipacket,
-        )
-    )
+    return build(replace(frame, is_uplink=False, body=body, end=end, number=number))
 
 
-def _measure(data: bytes, at: int) -> int | None:
-    return _measure_ascii(data, at) if data[at] == _ASCII_START[0] else _measure_hex(data, at)
+def _measure(data: bytes, at: int, spans: Spans) -> int | None:
+    return (_measure_ascii if data[at] == _ASCII_START[0] else _measure_hex)(data, at, spans)
 
 
-def _measure_hex(data: bytes, at: int) -> int | None:
+def _measure_hex(data: bytes, at: int, spans: Spans) -> int | None:
     head = data[at : at + _HEX_HEAD]
     if len(head) > 1 and head[1] != _HEX_START[1]:
         return 0
@@ -173,13 +174,13 @@ def _measure_hex(data: bytes, at: int) -> int | None:
     end = at + _HEX_HEAD + length
     if len(data) < end + _HEX_TAIL:
         return None
-    if head[13] == Control.SYN and not _packet_is_numbered(data[at + _HEX_HEAD : end][:3].hex()):
+    if head[13] == Control.SYN and not _packet_is_numbered(data[at + _HEX_HEAD : min(end, at + _HEX_HEAD + 3)].hex()):
         return 0
-    is_good = data[end] in _ENDS and crc(data[at : end + 1]) == int.from_bytes(data[end + 1 : end + 3], "big")
+    is_good = data[end] in _ENDS and spans.of(at, end + 1) == int.from_bytes(data[end + 1 : end + 3], "big")
     return end + _HEX_TAIL - at if is_good else 0
 
 
-def _measure_ascii(data: bytes, at: int) -> int | None:
+def _measure_ascii(data: bytes, at: int, spans: Spans) -> int | None:
     head = data[at : at + _ASCII_HEAD]
     # a beginning is judged as if it went on well
     if not _ASCII_HEADER.fullmatch(head + _ASCII_SHAPE[len(head) :]):
@@ -193,9 +194,11 @@ def _measure_ascii(data: bytes, at: int) -> int | None:
     if len(data) < end + _ASCII_TAIL:
         return None
     stated = data[end + 1 : end + _ASCII_TAIL]
-    if head[23] == Control.SYN and not _packet_is_numbered(data[at + _ASCII_HEAD : end][:6].decode("latin-1")):
+    if head[23] == Control.SYN and not _packet_is_numbered(
+        data[at + _ASCII_HEAD : min(end, at + _ASCII_HEAD + 6)].decode("latin-1")
+    ):
         return 0
-    is_good = data[end] in _ENDS and _ASCII_CRC.fullmatch(stated) and crc(data[at : end + 1]) == int(stated, 16)
+    is_good = data[end] in _ENDS and _ASCII_CRC.fullmatch(stated) and spans.of(at, end + 1) == int(stated, 16)
     return end + _ASCII_TAIL - at if is_good else 0
 
 
@@ -204,4 +207,4 @@ def _packet_is_numbered(numbers: str) -> bool:
     return re.fullmatch("[0-9A-Fa-f]{6}", numbers) is not None and 1 <= int(numbers[3:], 16) <= int(numbers[:3], 16)
 
 
-FRAMING = Framing(re.compile(rb"[\x01\x7e]"), _measure)
+FRAMING = Framing(re.compile(rb"[\x01\x7e]"), MODBUS, _measure)

@@ -24,6 +24,8 @@ class Sparkplug:
             if fault is not None:
                 decoded.faults.append(Fault(fault.reason, f"metric {index} {metric.name!r:.60}: {fault.detail}"))
                 continue
+            if metric.is_historical:
+                decoded.historical.add(len(decoded.values))
             timestamp_ms = parsed.timestamp_ms if metric.timestamp_ms is None else metric.timestamp_ms
             decoded.channels.append(metric.name.replace("/", "."))
             decoded.units.append(None)

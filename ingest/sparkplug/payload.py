@@ -17,11 +17,12 @@ CONTROL_PREFIXES = ("Node Control/", "Device Control/")
 _SIGNED_BITS = {1: 8, 2: 16, 3: 32, 4: 64}
 _BOOLEAN = 11
 _TIMESTAMP, _METRICS, _SEQ = 1, 2, 3
-_NAME, _ALIAS, _METRIC_TIMESTAMP, _DATATYPE, _IS_NULL, _PROPERTIES = 1, 2, 3, 4, 7, 9
+_NAME, _ALIAS, _METRIC_TIMESTAMP, _DATATYPE, _IS_HISTORICAL, _IS_NULL, _PROPERTIES = 1, 2, 3, 4, 5, 7, 9
 _INT, _LONG, _FLOAT, _DOUBLE, _BOOL_VALUE = 10, 11, 12, 13, 14
 _KEYS, _VALUES, _PROPERTY_INT = 1, 2, 3
 _KINDS = {
-    _NAME: BYTES, _ALIAS: VARINT, _METRIC_TIMESTAMP: VARINT, _DATATYPE: VARINT, _IS_NULL: VARINT, _PROPERTIES: BYTES,
+    _NAME: BYTES, _ALIAS: VARINT, _METRIC_TIMESTAMP: VARINT, _DATATYPE: VARINT, _IS_HISTORICAL: VARINT,
+    _IS_NULL: VARINT, _PROPERTIES: BYTES,
     _INT: VARINT, _LONG: VARINT, _FLOAT: FIXED32, _DOUBLE: FIXED64, _BOOL_VALUE: VARINT,
 }  # fmt: skip
 _PAYLOAD_KINDS = {_TIMESTAMP: VARINT, _METRICS: BYTES, _SEQ: VARINT}
@@ -43,6 +44,7 @@ class Metric:
     alias: int | None = None
     timestamp_ms: int | None = None
     datatype: int = 0
+    is_historical: bool = False
     is_null: bool = False
     value: float | None = None
     """None where it is no number"""
@@ -132,6 +134,8 @@ def _metric(data: bytes) -> Metric:
                 metric.timestamp_ms = value
             elif number == _DATATYPE:
                 metric.datatype = value
+            elif number == _IS_HISTORICAL:
+                metric.is_historical = bool(value)
             elif number == _IS_NULL:
                 metric.is_null = bool(value)
             elif number in (_INT, _LONG):

@@ -67,7 +67,8 @@ def _sensor(row: Row, around: Surroundings) -> Sensor:
         elevation_m=row.number("elevation_m", low=-500, high=9000),
     )
     if row.raw("unit") and row.raw("quantity") in list(Quantity):
-        fitting = [name for name, scale in _WIRE_UNITS.items() if scale.si == SI_UNIT[sensor.quantity]]
+        si = SI_UNIT[sensor.quantity]
+        fitting = [name for name, scale in _WIRE_UNITS.items() if scale.si == si] or [si]
         if sensor.unit not in fitting:
             row.fault("unit", f"a unit of {sensor.quantity.value}: {', '.join(fitting)}")
     if sensor.zone_id and around.zone_ids is not None and sensor.zone_id not in around.zone_ids:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from psycopg.errors import UniqueViolation
 
 from lifeline.errors import StoreError
+from lifeline.reading import FOR_THE_RECORD
 from lifeline.store.binary import BinaryRows, Rows
 from lifeline.store.pool import Connection, Store
 from lifeline.store.queries import queries
@@ -190,7 +191,12 @@ def readings_since(
             )
         arrivals = connection.execute(_SQL["arrivals"], {"since": since, "ahead": ahead}).fetchall()
         parts = [
-            _read(connection, "received_between", {**span, "max_quality": max_quality}, _BRIEF_ROWS)
+            _read(
+                connection,
+                "received_between",
+                {**span, "max_quality": max_quality, "for_the_record": [reason.value for reason in FOR_THE_RECORD]},
+                _BRIEF_ROWS,
+            )
             for span in _spans(arrivals, not_before)
         ]
     return (np.unique(np.concatenate(parts)) if parts else np.empty(0, READING_BRIEF)), ahead

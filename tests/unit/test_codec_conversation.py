@@ -1,5 +1,6 @@
 """What a connection says, however it is torn: whole messages in order, each with its answer, and no byte lost."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -11,7 +12,7 @@ from ingest.conversation import NOISE_LIMIT_BYTES, Conversation, Heard
 from ingest.hj212.dialect import Hj212Dialect
 from ingest.hj212.packet import build as hj212_packet
 from ingest.sl651.codec import Sl651
-from ingest.sl651.dialect import KEPT_BYTES, Sl651Dialect
+from ingest.sl651.dialect import KEPT_BYTES, MOST_RESENDS, Sl651Dialect
 from ingest.sl651.frame import Control, Frame, build, parse
 from tests.codec_samples import NOW_S, SAMPLES
 
@@ -65,13 +66,43 @@ def test_noise_belongs_to_the_station_that_spoke_last() -> None:
 def test_the_packets_of_a_message_are_one_message_with_one_answer() -> None:
     conversation = Conversation(Sl651Dialect())
     first, second, third = packets(3)
-    heard = conversation.feed(third + first + TIMED + first + second)
+    heard = [one for one in conversation.feed(third + first + TIMED + first + second) if one.payload]
     assert [one.payload for one in heard] == [TIMED, first + second + third]
     decoded = Sl651().decode(heard[1].payload, device_id=STATION, received_s=NOW_S)
     assert decoded.channels[:4] == ["PN05", "Z", "Q", "VT"]
     assert not decoded.faults
     answer = parse(answers(heard)[1])
     assert (answer.total, answer.number, answer.body[:2]) == (3, 3, parse(TIMED).body[:2])
+
+
+def test_a_missing_packet_is_asked_for_by_its_number_twice_at_the_most() -> None:
+    conversation = Conversation(Sl651Dialect())
+    first, second, third = packets(3)
+    assert conversation.feed(first) == []
+    naks = [parse(answers(conversation.feed(third))[0]) for _ in range(MOST_RESENDS)]
+    assert [(nak.end, nak.total, nak.number, nak.is_uplink) for nak in naks] == [(Control.NAK, 3, 2, False)] * 2
+    assert naks[0].body[:2] == parse(TIMED).body[:2]
+    assert conversation.feed(third) == []
+    (whole,) = conversation.feed(second)
+    assert whole.payload == first + second + third
+    lost_first = Conversation(Sl651Dialect())
+    (nak,) = answers(lost_first.feed(second + third))
+    assert (parse(nak).number, parse(nak).body[:2]) == (1, b"\0\0")
+
+
+def test_a_station_that_puts_itself_before_the_centre_is_known_by_what_it_said_before() -> None:
+    uplink = parse(TIMED)
+    turned = build(replace(uplink, function=0x50, centre=0x22, station="0102002A01"))
+    (alone,) = Conversation(Sl651Dialect()).feed(turned)
+    assert alone.device_id == "0102002A01"
+    conversation = Conversation(Sl651Dialect())
+    heard = conversation.feed(TIMED + turned)
+    assert [one.device_id for one in heard] == [STATION, STATION]
+    answered = parse(answers(heard)[1])
+    assert (answered.station, answered.centre, answered.function) == (STATION, 1, 0x50)
+    report = build(replace(uplink, centre=0x22, station="0102002A01"))
+    assert Sl651().decode(report, device_id=STATION, received_s=NOW_S).channels == ["PN05", "Z", "Q", "VT"]
+    assert Sl651().decode(report, device_id="X", received_s=NOW_S).channels == []
 
 
 def test_packets_without_an_end_are_told_and_not_answered() -> None:

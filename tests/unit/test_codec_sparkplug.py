@@ -49,6 +49,16 @@ def decode(data: bytes) -> Any:
     return Sparkplug().decode(data, device_id="N1", received_s=NOW_S)
 
 
+def test_what_a_node_sends_from_its_memory_is_marked() -> None:
+    both = payload(
+        metric("a", double=1.0, datatype=DOUBLE), metric("b", double=2.0, datatype=DOUBLE, extra=varint(5, 1))
+    )
+    assert decode(both).historical == {1}
+    assert decode(HISTORICAL).historical == {0}
+    assert decode(LIVE).historical == set()
+    assert decode(payload(metric("a", double=1.0, extra=varint(5, 0)))).historical == set()
+
+
 class Node:
     """A session and what followed."""
 

@@ -1,5 +1,6 @@
 """Messages to batches: nothing left over, whatever comes; and the writer's eye for repeats."""
 
+import struct
 from datetime import UTC, datetime
 
 import numpy as np
@@ -12,7 +13,9 @@ from ingest.batch import Batch
 from ingest.codecs import CODECS
 from ingest.gate import Limits, SensorTable
 from ingest.message import Message
+from ingest.sparkplug.protobuf import text, varint
 from ingest.writer import _first_of_each
+from lifeline.reading import QualityReason
 from lifeline.settings import IngestSettings
 from lifeline.store.devices import State
 from lifeline.store.readings import READING
@@ -55,6 +58,16 @@ def test_one_reject_row_a_message_and_reason_counts_its_records() -> None:
     assert (reject.reason.value, reject.times, reject.payload) == ("no-value", 4, payload)
     assert reject.detail.startswith("record 1: ")
     assert reject.detail.endswith("; and 1 more")
+
+
+def test_readings_from_a_devices_memory_are_for_the_record_and_say_nothing_of_its_clock() -> None:
+    def sparkplug(historical: bytes, at_s: int) -> Message:
+        value = text(1, b"pressure") + varint(3, at_s * 1000) + historical + b"\x69" + struct.pack("<d", 5.0)
+        return message("lifeline/1/220100/D1/up/sparkplug", text(2, value))
+
+    batch = assemble(sparkplug(varint(5, 1), NOW_S - 7200), sparkplug(b"", NOW_S - 7201))
+    assert batch.rows["reason"].tolist() == [QualityReason.HISTORICAL, QualityReason.LATE]
+    assert batch.tallies["clock_skew_s"].tolist() == [-7201]
 
 
 def test_a_message_without_a_device_is_nobodys() -> None:

@@ -128,8 +128,21 @@ def test_rejects(table: SensorTable, value: float, ahead_s: float, reason: Rejec
 
 def test_a_file_is_neither_late_nor_live(table: SensorTable) -> None:
     route = table.route("220100", "D1", "pressure", "Pa")
-    judged = judge_one(table, route, ahead_s=-86_400, backfilled=True)
+    judged = judge_one(table, route, ahead_s=-86_400, said=QualityReason.BACKFILLED)
     assert judged.rows[["quality", "reason"]].tolist() == [(Quality.GOOD, QualityReason.BACKFILLED)]
+
+
+def test_what_is_late_from_a_clock_that_is_behind_is_doubtful() -> None:
+    own = sensor("P", Quantity.PRESSURE, "bar", 0, 1e6, 7)
+    table = SensorTable([own], behind={("220100", "D1")})
+    route = table.route("220100", "D1", "pressure", "Pa")
+    for ahead_s, said, quality, reason in (
+        (-28_800, QualityReason.OK, Quality.DOUBTFUL, QualityReason.CLOCK_BEHIND),
+        (0, QualityReason.OK, Quality.GOOD, QualityReason.OK),
+        (-28_800, QualityReason.HISTORICAL, Quality.GOOD, QualityReason.HISTORICAL),
+    ):
+        judged = judge_one(table, route, ahead_s=ahead_s, said=said)
+        assert judged.rows[["quality", "reason"]].tolist() == [(quality, reason)]
 
 
 def test_accepted_and_rejected_add_up_in_order(table: SensorTable) -> None:

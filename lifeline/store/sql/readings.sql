@@ -90,11 +90,13 @@ ORDER BY received_from
 SELECT xid::text::bigint AS xid, committed_at < now() - interval '1 day' AS old FROM arrival ORDER BY arrival.xid LIMIT 1
 
 -- name: received_between
--- Readings by reception, and by event time so that only their chunks are touched.
+-- Readings by reception, and by event time so that only their chunks are touched; without those that are for the record
+-- alone (lifeline.reading.FOR_THE_RECORD).
 COPY (
     SELECT sensor_key, observed_at, value, quality FROM reading
     WHERE received_at BETWEEN %(received_from)s AND %(received_to)s
       AND observed_at BETWEEN %(observed_from)s AND %(observed_to)s AND quality <= %(max_quality)s
+      AND reason <> ALL (%(for_the_record)s::smallint[])
     ORDER BY sensor_key, observed_at
 ) TO STDOUT (FORMAT binary)
 
