@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
-from lifeline.alarm import ENDED, SYSTEM_ACTIONS, Alarm, AlarmAction, AlarmEvent, AlarmState, Level, next_state
+from lifeline.alarm import ENDED, FINDING_ACTIONS, SYSTEM_ACTIONS, Alarm, AlarmAction, AlarmEvent, AlarmState, Level, next_state
 from lifeline.asset import Position
 from lifeline.errors import IllegalTransitionError, NotFoundError, StaleVersionError
 from lifeline.finding import FindingKind
 from lifeline.provision import Provision
+from lifeline.store import audit
 from lifeline.store.pool import Connection, Store, Topic, notify
 from lifeline.store.queries import queries
 
@@ -66,7 +67,7 @@ def act(
             )
         if action in SYSTEM_ACTIONS:
             raise IllegalTransitionError(
-                f"only a finding can {action.value} an alarm", advice="leave that to the alerts stage"
+                f"only the alerts stage can {action.value} an alarm", advice="it follows from findings, other alarms and time"
             )
         if action is AlarmAction.SHELVE and (until is None or until <= now):
             raise IllegalTransitionError("a shelved alarm must open again some day", advice="say until when")
@@ -87,36 +88,43 @@ def move(
     note: str = "",
     level_at: datetime | None = None,
     next_level: Level | None = None,
+    told: str | None = None,
+    event_id: int | None = None,
 ) -> tuple[Alarm, int]:
     """Writes `alarm` as it is after `action`, and the event; gives it with its new state and version, and the event id.
 
     `level_at`: where the level changed, by which time; `next_level`: where it is to go down later, whereto; both are
-    a finding's to say. For the store's own modules, which hold the row locked. Raises IllegalTransitionError.
+    a finding's to say. With `event_id`, a number drawn before, nothing is asked of the database: many changes go in one
+    round trip. For the store's own modules, which hold the row locked. Raises IllegalTransitionError.
     """
     state = next_state(alarm.state, action)
     after = replace(
         alarm,
         state=state,
+        version=alarm.version + 1,
         closed_at=now if state in ENDED else None,
         shelved_until=alarm.shelved_until if state is AlarmState.SHELVED else None,
     )
     values = {
         **columns(after),
-        "by_finding": action in SYSTEM_ACTIONS,
+        "by_finding": action in FINDING_ACTIONS,
         "level_at": level_at,
         "next_level": next_level.value if next_level else None,
     }
-    row: Any = connection.execute(_SQL["change"], values).fetchone()
-    event = AlarmEvent(now, actor, action, alarm.state, state, reason, note)
-    return replace(after, version=row.version), add_event(connection, alarm.alarm_id, event)
+    connection.execute(_SQL["change"], values)
+    event = AlarmEvent(now, actor, action, alarm.state, state, reason, note, told=told)
+    return after, add_event(connection, after, event, event_id=event_id)
 
 
-def add_event(connection: Connection, alarm_id: int, event: AlarmEvent) -> int:
-    """Writes an entry of an alarm's history; its id. For the store's own modules."""
-    row: Any = connection.execute(
+def add_event(connection: Connection, alarm: Alarm, event: AlarmEvent, *, event_id: int | None = None) -> int:
+    """Writes an entry of an alarm's history, and of the audit trail; its id. For the store's own modules."""
+    if event_id is None:
+        (event_id,) = draw(connection, "alarm_event", 1)
+    connection.execute(
         _SQL["add_event"],
         {
-            "alarm_id": alarm_id,
+            "event_id": event_id,
+            "alarm_id": alarm.alarm_id,
             "at": event.at,
             "actor": event.actor,
             "action": event.action.value,
@@ -126,9 +134,31 @@ def add_event(connection: Connection, alarm_id: int, event: AlarmEvent) -> int:
             "note": event.note,
             "told": event.told,
         },
-    ).fetchone()
-    event_id: int = row.event_id
+    )
+    audit.record(
+        connection,
+        who=event.actor,
+        action=f"alarm.{event.action.value}",
+        subject=f"alarm:{alarm.alarm_id}",
+        detail={
+            "event_id": event_id,
+            "of": alarm.subject,
+            "kind": alarm.kind.value,
+            "level": alarm.level.value,
+            "city_code": alarm.city_code,
+            "from": event.from_state,
+            "to": event.to_state,
+            "reason": event.reason,
+            "note": event.note,
+        },
+        at=event.at,
+    )
     return event_id
+
+
+def draw(connection: Connection, table: Literal["alarm", "alarm_event"], number: int) -> list[int]:
+    """The next `number` ids of a table, in one round trip; what is not used is a gap. For the store's own modules."""
+    return [int(row.id) for row in connection.execute(_SQL[f"draw_{table}"], {"number": number})]
 
 
 def alarm_of(row: Any) -> Alarm:

@@ -23,7 +23,7 @@ COMMENT ON COLUMN audit.previous IS 'hash of row seq - 1; 32 zero bytes before t
 COMMENT ON COLUMN audit.hash IS 'SHA-256 of previous and of seq, microseconds since 1970, who, action, subject, detail as netstrings';
 
 CREATE TABLE audit_head (
-    only        boolean PRIMARY KEY DEFAULT true CHECK (only),
+    one         boolean PRIMARY KEY DEFAULT true CHECK (one),
     seq         bigint NOT NULL,
     hash        bytea NOT NULL
 );

@@ -34,10 +34,18 @@ SET state = %(state)s, level = %(level)s, level_at = coalesce(%(level_at)s, leve
     title_en = %(title_en)s, probability = %(probability)s, finding_id = %(finding_id)s, cleared_at = %(cleared_at)s,
     closed_at = %(closed_at)s, shelved_until = %(shelved_until)s, lon = %(lon)s, lat = %(lat)s, version = version + 1
 WHERE alarm_id = %(alarm_id)s
-RETURNING version
+
+-- name: draw_alarm
+-- The next numbers of alarms.
+SELECT nextval(pg_get_serial_sequence('alarm', 'alarm_id')) AS id FROM generate_series(1, %(number)s)
+
+-- name: draw_alarm_event
+-- The next numbers of events.
+SELECT nextval(pg_get_serial_sequence('alarm_event', 'event_id')) AS id FROM generate_series(1, %(number)s)
 
 -- name: add_event
 -- One entry of an alarm's history.
-INSERT INTO alarm_event (alarm_id, at, actor, action, from_state, to_state, reason, note, told)
-VALUES (%(alarm_id)s, %(at)s, %(actor)s, %(action)s, %(from_state)s, %(to_state)s, %(reason)s, %(note)s, %(told)s)
-RETURNING event_id
+INSERT INTO alarm_event (event_id, alarm_id, at, actor, action, from_state, to_state, reason, note, told)
+OVERRIDING SYSTEM VALUE
+VALUES (%(event_id)s, %(alarm_id)s, %(at)s, %(actor)s, %(action)s, %(from_state)s, %(to_state)s, %(reason)s, %(note)s,
+        %(told)s)
