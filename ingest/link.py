@@ -10,8 +10,9 @@ import select
 import socket
 import threading
 import time
+import uuid
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import paho.mqtt.client as mqtt
@@ -22,7 +23,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 from ingest.buffer import Buffer
 from ingest.frames import FrameError, FrameSocket
 from ingest.message import Message
-from ingest.sparkplug.host import SUBSCRIPTION, Host, Publication
+from ingest.sparkplug.host import PREFIX, SUBSCRIPTION, Host, Publication
 from ingest.topic import SUBSCRIPTIONS
 from lifeline.clock import Clock
 from lifeline.errors import LinkError
@@ -47,19 +48,43 @@ _ADVICE = {
     _TAKEN_OVER: "another ingest runs under the same ingest.client_id: stop one of them",
 }
 _RETAINED_IF_NEW = 1
+DRAIN_TOPIC = "lifeline/1/drain"
+"""A mark that comes back through a session's own queue: all that was queued before it has come."""
 _log = logger("ingest.link")
 
 
+class TakenOverError(LinkError):
+    """Our session at the broker is another's now."""
+
+
 class Link:
-    """One broker connection after the other; each is an epoch, and an acknowledgement is of its epoch alone."""
+    """One broker connection after the other; each is an epoch, and an acknowledgement is of its epoch alone.
+
+    `keeps` says of a topic whether its messages are ours (None: all are); the others are another session's too, and
+    are acknowledged unseen. `permit` is asked before each connection, which takes the session from whoever has it.
+    With `drain` the link takes nothing new: `is_drained` when all that was queued has come.
+    """
 
     def __init__(
-        self, address: BrokerAddress, client_id: str, buffer: Buffer, clock: Clock, *, sparkplug: Host | None = None
+        self,
+        address: BrokerAddress,
+        client_id: str,
+        buffer: Buffer,
+        clock: Clock,
+        *,
+        sparkplug: Host | None = None,
+        keeps: Callable[[str], bool] | None = None,
+        permit: Callable[[], bool] = lambda: True,
+        drain: bool = False,
     ) -> None:
         self._address = address
         self._buffer = buffer
         self._clock = clock
         self._sparkplug = sparkplug
+        self._keeps = keeps
+        self._permit = permit
+        self._mark = uuid.uuid4().bytes if drain else None
+        self.is_drained = False
         self._epoch = 0
         self._socket: FrameSocket | None = None
         self._subscribed = False
@@ -100,7 +125,9 @@ class Link:
         self._ear.close()
 
     def run(self, stop: threading.Event) -> None:
-        """Serves until `stop`. Raises LinkError where the broker refuses for a reason that trying again won't mend."""
+        """Serves until `stop`. Raises LinkError where the broker refuses for a reason that trying again won't mend,
+        TakenOverError where the session is another's.
+        """
         backoff_s = FIRST_BACKOFF_S
         try:
             while not stop.is_set():
@@ -141,6 +168,9 @@ class Link:
         return client
 
     def _connect(self) -> None:
+        if not self._permit():
+            self._refusal = TakenOverError("the partition is another worker's", advice=_ADVICE[_TAKEN_OVER])
+            return
         self._epoch += 1
         self._subscribed = False
         properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
@@ -160,6 +190,8 @@ class Link:
             self._step(1.0)
         if self._sparkplug is not None and self._refusal is None:
             self._publish(self._sparkplug.birth())
+        if self._mark is not None:
+            self.publish(DRAIN_TOPIC, self._mark)
 
     def _serve(self, stop: threading.Event) -> None:
         while not stop.is_set() and self._refusal is None:
@@ -189,6 +221,9 @@ class Link:
             messages = connection.fill(epoch=self._epoch, received_us=received_us)
         except BlockingIOError:
             return
+        has_mark = self._mark is not None and self._find_mark(messages)
+        if self._keeps is not None and messages:
+            messages = self._without_others(messages, self._keeps, connection)
         if self._stored and messages:
             messages = self._without_stored(messages, connection)
         if self._sparkplug is not None:
@@ -196,6 +231,7 @@ class Link:
         if messages:
             self._was_useful = True
             self._buffer.put(messages)
+        self.is_drained = self.is_drained or has_mark
         while connection.has_packets_for_paho:
             self._client.loop_read()
             self._connection()
@@ -218,6 +254,25 @@ class Link:
 
     def _publish(self, publication: Publication) -> None:
         self._client.publish(*publication)
+
+    def _find_mark(self, messages: list[Message]) -> bool:
+        """Takes marks out, ours and those of an earlier attempt. True where ours was there."""
+        marks = [message.payload for message in messages if message.topic == DRAIN_TOPIC]
+        if marks:  # not acknowledged: the session ends when it is drained
+            messages[:] = [message for message in messages if message.topic != DRAIN_TOPIC]
+        return self._mark in marks
+
+    def _without_others(
+        self, messages: list[Message], keeps: Callable[[str], bool], connection: FrameSocket
+    ) -> list[Message]:
+        """Acknowledges those of other partitions: each of them has a session in which they are queued too."""
+        own: list[Message] = []
+        others: list[Message] = []
+        for message in messages:
+            (own if message.topic.startswith(PREFIX) or keeps(message.topic) else others).append(message)
+        connection.acknowledge([m.mid for m in others if m.mid])
+        self._was_useful = self._was_useful or bool(others)
+        return own
 
     def _without_stored(self, messages: list[Message], connection: FrameSocket) -> list[Message]:
         """Acknowledges those that are stored and came again: same identifier, topic and payload."""
@@ -261,6 +316,10 @@ class Link:
             if self._epoch > 1:
                 _log.warning("the broker has lost our session; devices that wait for receipts will send again")
         _log.info("connected", session_present=flags.session_present)
+        if self._mark is not None:
+            client.unsubscribe([*SUBSCRIPTIONS, SUBSCRIPTION])
+            client.subscribe(DRAIN_TOPIC, 1)
+            return
         options = SubscribeOptions(qos=1, retainHandling=_RETAINED_IF_NEW)
         topics = [(topic, options) for topic in SUBSCRIPTIONS]
         if self._sparkplug is None:
@@ -289,7 +348,8 @@ class Link:
         else:
             advice = _ADVICE.get(reason.value, "")
         if advice:
-            self._refusal = LinkError(f"the broker does not let us {wish}: {reason}", advice=advice)
+            kind = TakenOverError if reason.value == _TAKEN_OVER else LinkError
+            self._refusal = kind(f"the broker does not let us {wish}: {reason}", advice=advice)
         else:
             _log.warning("refused", wish=wish, reason=str(reason))
 

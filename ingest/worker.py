@@ -1,14 +1,11 @@
-"""The ingest stage: link -> buffer -> codecs and gate -> one transaction -> acknowledgement and receipts.
+"""One partition's way: link -> buffer -> codecs and gate -> one transaction -> acknowledgement and receipts.
 
 A message is acknowledged after the transaction that stores it, never before. While the database is away nothing is
 acknowledged: the batch in hand is tried again, the buffer fills, the socket is no longer read, the broker queues.
 """
 
 import contextlib
-import gc
-import os
 import queue
-import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -22,6 +19,7 @@ from ingest.codecs import CODECS
 from ingest.gate import Limits, SensorTable
 from ingest.link import Link
 from ingest.message import Message
+from ingest.partition import WHOLE, Partition
 from ingest.sparkplug.host import Host
 from ingest.tcp import Ports, located
 from ingest.writer import Writer, Written
@@ -46,35 +44,47 @@ FIRST_RETRY_S = 0.1
 LONGEST_RETRY_S = 5.0
 BYTES_PER_READING = 32
 """Payload of one reading in a pack of many: with this much in hand a batch does not wait for more."""
-GARBAGE_THRESHOLD = 50_000
-"""Thousands of messages are in hand at a time and none of them is a cycle: the default of 700 costs a tenth."""
 LOOK_S = 0.5
 """How long a thread waits before it looks whether it shall stop."""
 RECEIPTS_PER_MESSAGE = 500
 _log = logger("ingest")
 
 
-def run(settings: Settings, *, stop: threading.Event, clock: Clock) -> None:
-    """Runs until `stop`. Raises SettingsError at once, LinkError where the broker refuses for good."""
-    address = BrokerAddress.parse(settings.require_mqtt())
-    gc.set_threshold(GARBAGE_THRESHOLD)
-    with Store(settings.require_database(), name="lifeline-ingest") as store:
-        Worker(settings, address, store, clock).run(stop)
-
-
 class Worker:
-    """One ingest process."""
+    """Takes from one partition; `name` is its own among all workers, `permit` and `drain` are those of Link."""
 
-    def __init__(self, settings: Settings, address: BrokerAddress, store: Store, clock: Clock) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        address: BrokerAddress,
+        store: Store,
+        clock: Clock,
+        *,
+        name: str = "worker",
+        partition: Partition = WHOLE,
+        permit: Callable[[], bool] = lambda: True,
+        drain: bool = False,
+    ) -> None:
+        """Raises SettingsError where a TCP port cannot be had."""
         own = settings.ingest
         self._settings = own
         self._retention = settings.retention
         self._store = store
         self._clock = clock
         self._buffer = Buffer(messages=own.buffer_messages, bytes_=own.buffer_bytes)
-        self._ports = Ports.of(own, self._buffer, clock)
-        sparkplug = Host(own.sparkplug_host) if own.sparkplug_host else None
-        self._link = Link(address, own.client_id, self._buffer, clock, sparkplug=sparkplug)
+        # what there is once for all devices goes with the first partition
+        self._is_first = partition.number == 0 and not drain
+        self._ports = Ports.of(own, self._buffer, clock) if self._is_first else None
+        self._link = Link(
+            address,
+            partition.client_id(own.client_id),
+            self._buffer,
+            clock,
+            sparkplug=Host(own.sparkplug_host) if own.sparkplug_host and self._is_first else None,
+            keeps=partition.filter,
+            permit=permit,
+            drain=drain,
+        )
         self._assembler = Assembler(
             CODECS, Limits.of(own), max_payload_bytes=own.max_payload_bytes, batch_readings=own.batch_readings
         )
@@ -83,27 +93,30 @@ class Worker:
         self._refreshed_at = float("-inf")
         self._failure: Exception | None = None
         self._ready: queue.Queue[tuple[list[Message], Batch]] = queue.Queue(maxsize=1)
-        self._pulse = _Pulse(store, clock, self._buffer)
+        self._pulse = _Pulse(store, clock, self._buffer, name)
 
     @property
     def held(self) -> int:
         """Messages in hand: taken from the broker and not committed."""
         return self._buffer.held
 
+    @property
+    def is_drained(self) -> bool:
+        """True when all that was queued for a draining worker is committed."""
+        return self._link.is_drained and self._buffer.held == 0
+
     def run(self, stop: threading.Event) -> None:
-        """Serves until `stop`; what is in hand and not stored then stays with the broker."""
+        """Serves until `stop`; what is in hand and not stored then stays with the broker. Raises LinkError."""
         link_stop, writer_stop = threading.Event(), threading.Event()
         writer = threading.Thread(target=self._watched, args=(self._store_ready, writer_stop), name="ingest-writer")
         threads = [
             threading.Thread(target=self._watched, args=(self._link.run, link_stop), name="ingest-link"),
             threading.Thread(target=self._pulse.run, args=(link_stop,), name="ingest-pulse"),
-            threading.Thread(
-                target=upkeep.run,
-                args=(self._store, self._retention),
-                kwargs={"stop": link_stop, "clock": self._clock},
-                name="ingest-upkeep",
-            ),
         ]
+        if self._is_first:
+            keeping = {"stop": link_stop, "clock": self._clock}
+            parts = (self._store, self._retention)
+            threads.append(threading.Thread(target=upkeep.run, args=parts, kwargs=keeping, name="ingest-upkeep"))
         if self._ports is not None:
             threads.append(threading.Thread(target=self._watched, args=(self._ports.run, link_stop), name="ingest-tcp"))
         for thread in (writer, *threads):
@@ -235,11 +248,11 @@ def _likely_readings(messages: Sequence[Message]) -> int:
 class _Pulse:
     """The stage's figures: metrics at once, the heartbeat every BEAT_S from a thread of its own."""
 
-    def __init__(self, store: Store, clock: Clock, buffer: Buffer) -> None:
+    def __init__(self, store: Store, clock: Clock, buffer: Buffer, worker: str) -> None:
         self._store = store
         self._clock = clock
         self._buffer = buffer
-        self._worker = f"{socket.gethostname()}:{os.getpid()}"
+        self._worker = worker
         self._started_at = clock.now()
         self._readings = 0
         self._rejects = 0

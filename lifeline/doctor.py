@@ -15,6 +15,7 @@ from lifeline.settings import Settings
 from lifeline.store.cities import cities
 from lifeline.store.health import edition, outbox, server_time
 from lifeline.store.migrate import pending
+from lifeline.store.partitions import layout, shares
 from lifeline.store.pool import Store
 from lifeline.store.readings import conservation
 from lifeline.store.stages import stages
@@ -63,7 +64,8 @@ def examine(settings: Settings, *, clock: Clock) -> Iterator[Check]:
             ("clock", lambda: clock_check(store, clock)),
             ("cities", lambda: city_check(store)),
             ("conservation", lambda: conservation_check(store)),
-            ("backlog", lambda: backlog_check(store)),
+            ("backlog", lambda: backlog_check(store, clock)),
+            ("partitions", lambda: partition_check(store, settings)),
             ("outbox", lambda: outbox_check(store)),
         ):
             yield _guarded(part, check)
@@ -161,14 +163,33 @@ def conservation_check(store: Store) -> Check:
     return Check("conservation", Verdict.OK, seen)
 
 
-def backlog_check(store: Store) -> Check:
-    """What ingest has taken from the broker and not committed yet. Raises StoreError."""
-    held = sum(int(beat.detail.get("buffered", 0)) for beat in stages(store) if beat.stage == "ingest")
+def backlog_check(store: Store, clock: Clock) -> Check:
+    """What ingest has taken from the broker and not committed yet; of workers that live. Raises StoreError."""
+    since = clock.now() - timedelta(seconds=BEAT_LIMIT_S)
+    alive = [beat for beat in stages(store) if beat.stage == "ingest" and beat.beat_at > since]
+    held = sum(int(beat.detail.get("buffered", 0)) for beat in alive)
     if held > 1000:
         return Check(
             "backlog", Verdict.WARNING, f"{held:,} messages wait in ingest", "look at the database's load and disk"
         )
     return Check("backlog", Verdict.OK, f"{held:,} messages wait in ingest")
+
+
+def partition_check(store: Store, settings: Settings) -> Check:
+    """Which ingest process takes from which partition. Raises StoreError."""
+    client_id, wanted = settings.ingest.client_id, settings.ingest.partitions
+    of = layout(store, client_id)
+    seen = shares(store, client_id=client_id, of=of)
+    holders = {number: holder.worker.split()[-1] for number, holder in seen.holders.items()}
+    standing_by = sorted({one.worker.split()[-1] for one in seen.present} - set(holders.values()))
+    said = [f"{number + 1}/{of} {holders.get(number, 'nobody')}" for number in range(of)]
+    text = ", ".join(said + [f"{name} stands by" for name in standing_by])
+    if len(holders) < of:
+        return Check("partitions", Verdict.FAULT, text, "start as many `lifeline ingest` as there are partitions")
+    if of != wanted:
+        advice = "end all ingests, then start them: the first to start divides the devices anew"
+        return Check("partitions", Verdict.WARNING, f"{text}; ingest.partitions is {wanted}", advice)
+    return Check("partitions", Verdict.OK, text)
 
 
 def outbox_check(store: Store) -> Check:

@@ -7,6 +7,8 @@ READINGS = Counter("lifeline_readings_total", "Readings by outcome", ["outcome"]
 MESSAGES = Counter("lifeline_messages_total", "MQTT messages taken from the broker")
 REJECTS = Counter("lifeline_rejects_total", "Rejected readings by reason", ["reason"])
 BUFFERED = Gauge("lifeline_buffered_messages", "MQTT messages taken and not yet committed")
+PARTITIONS = Gauge("lifeline_partitions", "Partitions that this ingest process takes from")
+TAKEOVERS = Counter("lifeline_takeovers_total", "Partitions taken from a worker that had gone or was silent")
 COMMIT_SECONDS = Histogram("lifeline_commit_seconds", "Time of one ingest transaction")
 DELAY_SECONDS = Histogram(
     "lifeline_delay_seconds",

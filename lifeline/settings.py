@@ -23,6 +23,9 @@ class IngestSettings(BaseModel):
 
     model_config = _STRICT
     client_id: str = Field("lifeline-ingest", description="MQTT client id; stable, the broker keeps its session")
+    partitions: int = Field(
+        1, ge=1, le=64, description="into how many parts devices are divided; lifeline run starts an ingest for each"
+    )
     buffer_messages: int = Field(20_000, gt=0, description="messages in hand before the socket is no longer read")
     buffer_bytes: int = Field(67_108_864, gt=0, description="the same, by their payloads")
     batch_readings: int = Field(10_000, gt=0, description="readings per transaction at the most")
@@ -34,6 +37,13 @@ class IngestSettings(BaseModel):
     future_limit_s: float = Field(3_600.0, ge=0, description="ahead of reception beyond this: rejected")
     late_after_s: float = Field(900.0, ge=0, description="older than this at reception: marked late")
     earliest_year: int = Field(2000, ge=1970, le=2100, description="observed before this year: rejected")
+    quarantine_devices: int = Field(1_000, ge=0, description="unknown devices that are kept with what they send")
+    quarantine_bytes: int = Field(
+        1_048_576, ge=0, description="kept of each of them; beyond both limits they are counted only"
+    )
+    backlog_limit_s: float = Field(
+        60.0, gt=0, description="readings that wait longer than this for the store open the alarm `backlog`"
+    )
     sparkplug_host: str = Field(
         "", pattern=r"^[^/+#]*$", description="id of this Sparkplug B host; empty: nothing under spBv1.0/ is taken"
     )

@@ -1,6 +1,7 @@
 """What the ingest tests share: a city of numbered devices, payloads, a publisher, and the stage as a process."""
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -165,6 +166,19 @@ class IngestProcess:
         if self._process is not None:
             self._process.kill()
             self._process.wait()
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    def pause(self) -> None:
+        """SIGSTOP: connections stay open and nothing is done."""
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """SIGCONT."""
+        os.kill(self.pid, signal.SIGCONT)
 
     def stop(self) -> int:
         """SIGTERM; the exit code."""

@@ -16,7 +16,7 @@ app = typer.Typer()
 @app.command()
 def ingest() -> None:
     """Run the stage that takes readings from the broker into the store."""
-    from ingest.worker import run
+    from ingest.share import run
 
     run_stage("ingest", run, settings_module.load())
 
@@ -58,4 +58,5 @@ def run() -> None:
     stop = threading.Event()
     stop_on_signals(stop)
     own_port = {"LIFELINE_METRICS_PORT": "0"}
-    Supervisor(stage_commands(own_port), clock=SystemClock(), report=log.logger("supervise").warning).run(stop)
+    commands = stage_commands(own_port, ingests=settings.ingest.partitions)
+    Supervisor(commands, clock=SystemClock(), report=log.logger("supervise").warning).run(stop)

@@ -276,7 +276,7 @@ def _garbage(chance: random.Random) -> bytes:
 def _waits_for_lock(store: Store) -> bool:
     with store.transaction() as connection:
         row = connection.execute(
-            "SELECT count(*) AS waiting FROM pg_stat_activity WHERE application_name = 'lifeline-ingest'"
+            "SELECT count(*) AS waiting FROM pg_stat_activity WHERE application_name LIKE 'lifeline-ingest%'"
             " AND wait_event_type = 'Lock' AND datname = current_database()"
         ).fetchone()
     return row is not None and row.waiting > 0
@@ -285,7 +285,7 @@ def _waits_for_lock(store: Store) -> bool:
 def _is_connected(store: Store) -> bool:
     with store.transaction() as connection:
         row = connection.execute(
-            "SELECT count(*) AS sessions FROM pg_stat_activity WHERE application_name = 'lifeline-ingest'"
+            "SELECT count(*) AS sessions FROM pg_stat_activity WHERE application_name LIKE 'lifeline-ingest%'"
             " AND datname = current_database()"
         ).fetchone()
     return row is not None and row.sessions > 0

@@ -9,8 +9,8 @@ import paho.mqtt.client as mqtt
 import pytest
 
 from deploy.local.broker import LocalBroker
+from ingest.share import run
 from ingest.sparkplug.payload import REBIRTH, parse
-from ingest.worker import run
 from lifeline.clock import SystemClock
 from lifeline.mqtt import BrokerAddress
 from lifeline.settings import Settings

@@ -15,10 +15,10 @@ from deploy.local.broker import LocalBroker
 from ingest.buffer import Buffer
 from ingest.hj212.packet import build as hj212_packet
 from ingest.line import READ_BYTES
+from ingest.share import run
 from ingest.sl651.dialect import Sl651Dialect
 from ingest.sl651.frame import BEIJING, Control, Frame, build, parse
 from ingest.tcp import Ports
-from ingest.worker import run
 from lifeline.clock import SystemClock
 from lifeline.errors import SettingsError
 from lifeline.settings import Settings

@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from deploy.local.broker import LocalBroker
-from ingest.worker import run
+from ingest.share import run
 from lifeline.clock import SystemClock
 from lifeline.errors import LinkError
 from lifeline.settings import Settings
