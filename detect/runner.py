@@ -17,6 +17,7 @@ import numpy as np
 from detect import silence
 from detect.flood import detector as flood
 from detect.instant import instant
+from detect.leak import live as leak
 from detect.port import Factory, Json, Scope
 from detect.residual import detector as residual
 from detect.track import Track
@@ -24,14 +25,14 @@ from detect.window import Rows, Window
 from lifeline import log
 from lifeline.asset import AssetKind
 from lifeline.clock import Clock
-from lifeline.errors import StoreError
+from lifeline.errors import LifelineError, StoreError
 from lifeline.settings import Settings
 from lifeline.store import cities, history, readings, sensors, stages
 from lifeline.store.binary import Rows as StoredRows
 from lifeline.store.pool import Store, Topic
 from lifeline.store.readings import StalePositionError
 
-FACTORIES: tuple[Factory, ...] = (flood.make, residual.make, silence.make)
+FACTORIES: tuple[Factory, ...] = (flood.make, residual.make, leak.make, silence.make)
 """The detectors. A new one is a module with a `make` and a place here."""
 
 _LOG = log.logger("detect")
@@ -58,7 +59,7 @@ class City:
         self.tracks = [
             Track(store, clock, scope, factory=factory, pulse=pulse)
             for factory in factories
-            if factory(scope) is not None
+            if _watches(factory, scope)
         ]
         for track in self.tracks:
             track.load()
@@ -209,6 +210,15 @@ class Runner:
                 city.close()
             except StoreError as error:
                 _LOG.warning("not saved: the next start goes on from the last checkpoint", error=str(error))
+
+
+def _watches(factory: Factory, scope: Scope) -> bool:
+    """Whether there is something for the detector; one that cannot be made keeps no other from its work."""
+    try:
+        return factory(scope) is not None
+    except LifelineError as error:
+        _LOG.error("a detector cannot be made", city=scope.city_code, error=str(error))
+        return False
 
 
 def _scope(store: Store, city: cities.City, settings: Settings) -> Scope:
