@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
-from ingest.batch import Batch, instant, reject
+from ingest.batch import Batch, Stranger, instant, reject
 from ingest.contract import Decoded, Fault, Registry
 from ingest.gate import Limits, SensorTable, judge
 from ingest.message import Message
@@ -21,6 +21,8 @@ from lifeline.reading import QualityReason, RejectReason
 from lifeline.store.devices import TALLY, State
 
 _MICROSECONDS = 1e6
+CHANNELS = 64
+"""Channels of a stranger that are told of."""
 _NEVER = np.iinfo(np.int64).min
 
 
@@ -75,7 +77,7 @@ class _Draft:
     def add(self, messages: Sequence[Message], at_most: int) -> None:
         owners, seen_us, received = self._owners, self._seen_us, self._received
         limit, find = self._max_payload_bytes, self._codecs.find
-        values = self._values
+        values, strangers = self._values, self._batch.strangers
         for position, message in enumerate(messages):
             if len(values) >= at_most:
                 self._batch.messages = position
@@ -90,6 +92,8 @@ class _Draft:
                     self._batch.may_collide = True
                 if message.correlation is not None:
                     self._promise_receipt(topic, message.correlation)
+                if (stranger := strangers.get(owner)) is not None:
+                    self._note_stranger(stranger, message)
                 if len(message.payload) > limit:
                     raise WireError(f"{len(message.payload)} bytes", reason=RejectReason.TOO_LARGE)
                 if topic.is_state:
@@ -144,6 +148,8 @@ class _Draft:
 
     def _add_values(self, message: Message, owner: int, topic: Topic, decoded: Decoded) -> None:
         channels, units = decoded.channels, decoded.units
+        if (stranger := self._batch.strangers.get(owner)) is not None and len(stranger.channels) < CHANNELS:
+            stranger.channels.update(channels[:CHANNELS])
         self._historical += [len(self._values) + row for row in decoded.historical]
         if len(channels) == 1:
             self._routes.append(self._table.route(topic.city_code, topic.device_id, channels[0], units[0]))
@@ -167,7 +173,7 @@ class _Draft:
         """The position of a sender that is new to this batch; None sends what names no device."""
         if topic in self._owners:
             return self._owners[topic]
-        batch, table = self._batch, self._table
+        batch, table, known = self._batch, self._table, False
         batch.device_ids.append(topic.device_id if topic else "")
         batch.city_codes.append(None)
         if topic is not None:
@@ -178,8 +184,16 @@ class _Draft:
         self._seen_us.append(_NEVER)
         self._received.append(0)
         self._rejected.append(0)
-        self._owners[topic] = len(self._received) - 1
-        return self._owners[topic]
+        position = self._owners[topic] = len(self._received) - 1
+        if topic is None:
+            batch.strangers[position] = Stranger("", "")
+        elif not known:
+            batch.strangers[position] = Stranger(topic.city_code, topic.device_id)
+        return position
+
+    def _note_stranger(self, stranger: Stranger, message: Message) -> None:
+        stranger.topic, stranger.payload = message.topic, message.payload
+        stranger.messages += 1
 
     def _note_state(self, owner: int, message: Message) -> None:
         """Takes a birth or death over; an empty message only removes the retained one. Raises WireError."""
@@ -205,11 +219,14 @@ class _Draft:
         self._batch.receipts.setdefault(receipt_topic(topic), []).append(identity)
 
     def _refuse(self, message: Message, owner: int, error: WireError) -> None:
+        if not self._batch.device_ids[owner]:
+            self._note_stranger(self._batch.strangers[owner], message)
         self._received[owner] += 1
         self._add_reject(message, owner, RejectReason(error.reason), [error.args[0]])
 
     def _add_reject(self, message: Message, owner: int, reason: RejectReason, details: Sequence[str]) -> None:
         self._rejected[owner] += len(details)
+        self._batch.reject_owners.append(owner)
         self._batch.rejects.append(
             reject(
                 self._batch.device_ids[owner],

@@ -18,6 +18,20 @@ _DETAILS = 3
 
 
 @dataclass(slots=True)
+class Stranger:
+    """What a sender that no city pack names has sent in this batch; without a city and a device where none is named."""
+
+    city_code: str
+    device_id: str
+    topic: str = ""
+    """of the newest message"""
+    payload: bytes = b""
+    """the newest"""
+    messages: int = 0
+    channels: set[str] = field(default_factory=set)
+
+
+@dataclass(slots=True)
 class Batch:
     """What one transaction stores."""
 
@@ -35,6 +49,10 @@ class Batch:
     states: dict[int, State] = field(default_factory=dict)
     """newest state by position in `tallies`"""
     rejects: list[Reject] = field(default_factory=list)
+    reject_owners: list[int] = field(default_factory=list)
+    """of each reject of a message: position in `tallies`"""
+    strangers: dict[int, Stranger] = field(default_factory=dict)
+    """by position in `tallies`"""
     receipts: dict[str, list[str]] = field(default_factory=dict)
     """message ids to confirm, by receipt topic"""
     may_collide: bool = False

@@ -1,12 +1,16 @@
-"""Keeps roll-ups up to date and removes what is too old, beside the readings that come in and never in their way."""
+"""Keeps roll-ups up to date, removes what is too old, lets go of quarantined devices that are known by now.
+
+All beside the readings that come in and never in their way.
+"""
 
 import threading
 from datetime import datetime, timedelta
 
+from ingest.release import Release
 from lifeline.clock import Clock
 from lifeline.errors import StoreError
 from lifeline.log import logger
-from lifeline.settings import RetentionSettings
+from lifeline.settings import RetentionSettings, Settings
 from lifeline.store.pool import Store
 from lifeline.store.retention import Outcome, apply
 from lifeline.store.rollups import Width, roll_up
@@ -24,8 +28,9 @@ LOOK_S = 5.0
 _log = logger("ingest")
 
 
-def run(store: Store, settings: RetentionSettings, *, stop: threading.Event, clock: Clock) -> None:
+def run(store: Store, settings: Settings, *, stop: threading.Event, clock: Clock) -> None:
     """Runs until `stop`; while the database is away it tries again. Several at a time do no harm."""
+    release = Release(store, settings.ingest, clock)
     now = clock.now()
     due = dict.fromkeys(ROLL_UP_EVERY, now)
     retention_due = now + FIRST_RETENTION_AFTER
@@ -38,7 +43,8 @@ def run(store: Store, settings: RetentionSettings, *, stop: threading.Event, clo
                     catch_up(store, width, stop)
             if now >= retention_due:
                 retention_due = now + RETENTION_EVERY
-                retain(store, settings, now)
+                retain(store, settings.retention, now)
+            release.known_by_now(stop)
         except StoreError as error:
             _log.warning("upkeep left undone, will try again", error=str(error))
         stop.wait(LOOK_S)

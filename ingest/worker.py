@@ -20,6 +20,7 @@ from ingest.gate import Limits, SensorTable
 from ingest.link import Link
 from ingest.message import Message
 from ingest.partition import WHOLE, Partition
+from ingest.quarantine import Quarantine
 from ingest.sparkplug.host import Host
 from ingest.tcp import Ports, located
 from ingest.writer import Writer, Written
@@ -68,7 +69,7 @@ class Worker:
         """Raises SettingsError where a TCP port cannot be had."""
         own = settings.ingest
         self._settings = own
-        self._retention = settings.retention
+        self._upkeep = settings
         self._store = store
         self._clock = clock
         self._buffer = Buffer(messages=own.buffer_messages, bytes_=own.buffer_bytes)
@@ -88,7 +89,7 @@ class Worker:
         self._assembler = Assembler(
             CODECS, Limits.of(own), max_payload_bytes=own.max_payload_bytes, batch_readings=own.batch_readings
         )
-        self._writer = Writer(store)
+        self._writer = Writer(store, Quarantine.of(own))
         self._table = SensorTable(())
         self._refreshed_at = float("-inf")
         self._failure: Exception | None = None
@@ -115,7 +116,7 @@ class Worker:
         ]
         if self._is_first:
             keeping = {"stop": link_stop, "clock": self._clock}
-            parts = (self._store, self._retention)
+            parts = (self._store, self._upkeep)
             threads.append(threading.Thread(target=upkeep.run, args=parts, kwargs=keeping, name="ingest-upkeep"))
         if self._ports is not None:
             threads.append(threading.Thread(target=self._watched, args=(self._ports.run, link_stop), name="ingest-tcp"))

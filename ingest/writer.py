@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ingest.batch import Batch
+from ingest.quarantine import Quarantine
 from lifeline.errors import StoreError
 from lifeline.store.devices import add_tallies, device_keys, note_states
 from lifeline.store.pool import Connection, Store, Topic, notify
@@ -38,21 +39,25 @@ class _KnownDevice:
 class Writer:
     """Stores batches. The same batch twice changes nothing but the count of duplicates."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, quarantine: Quarantine | None = None) -> None:
+        """`quarantine`: the limits of unknown senders; none: a batch has no such senders."""
         self._store = store
+        self._quarantine = quarantine
         self._devices: dict[str, _KnownDevice] = {}
 
-    def write(self, batch: Batch, *, also: Callable[[Connection, Written], None] | None = None) -> Written:
-        """Stores `batch` in one transaction, in which `also` may write more; returns after its commit.
+    def write(self, offered: Batch, *, also: Callable[[Connection, Written], None] | None = None) -> Written:
+        """Stores `offered` in one transaction, in which `also` may write more; returns after its commit.
 
         First it assumes that every reading is new, which is fastest; when one is not, it asks which are there. Raises
         StoreError, and then nothing is stored, unless it was the answer to the commit that was lost: the same batch
         again, with `may_collide`, is right in either case.
         """
-        look_first = batch.may_collide
+        batch, look_first = offered, offered.may_collide
         while True:
             try:
                 with self._store.transaction() as connection:
+                    if self._quarantine is not None:
+                        batch = self._quarantine.admit(connection, offered)
                     new = self._unknown_devices(connection, batch)
                     keys = [(new.get(name) or self._devices[name]).key for name in batch.device_ids]
                     written = _write(connection, batch, keys, look_first=look_first)

@@ -14,7 +14,7 @@ from ingest import upkeep
 from lifeline.clock import SetClock
 from lifeline.errors import StoreError
 from lifeline.verbs.retention import retention_command
-from lifeline.settings import RetentionSettings
+from lifeline.settings import RetentionSettings, Settings
 from lifeline.store import rollups
 from lifeline.store.health import edition
 from lifeline.store.pool import Connection, Store
@@ -267,7 +267,7 @@ def test_upkeep_rolls_up_and_removes_by_itself(city: Store, monkeypatch: pytest.
             return super().now()
 
     monkeypatch.setattr(upkeep, "LOOK_S", 0.0)
-    upkeep.run(city, RetentionSettings(reading_days=80), stop=stop, clock=Running(NOW))
+    upkeep.run(city, Settings(retention=RetentionSettings(reading_days=80)), stop=stop, clock=Running(NOW))
     assert len(kept(city, Width.QUARTER)) == len(expected(made, Width.QUARTER))
     law = conservation(city)
     assert law.holds
