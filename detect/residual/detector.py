@@ -12,6 +12,7 @@ A zone whose balance is known and unmoved has no burst, however far its pressure
 Where meters are silent, pressures alone decide, and only where no other zone is under suspicion.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import numpy as np
@@ -26,8 +27,9 @@ from detect.residual.report import burst, leak
 from detect.residual.study import conclude, study
 from detect.residual.watch import Frame, ZoneWatch
 from lifeline.asset import Sensor, ZoneKind
-from lifeline.finding import Finding, Phase
+from lifeline.finding import Finding, FindingKind, Phase
 from lifeline.units import SECONDS_PER_HOUR, Quantity
+from lifeline.verdict import Said, Verdict
 
 NAME = "residual"
 BIN_S = 5.0
@@ -37,6 +39,7 @@ _NEIGHBOUR_S, _USED_TO_IT_S = 900.0, 2.0 * LEVEL_TIME_S
 _COMMON_S = 600.0
 _LEAST_DAYS = 3.0
 _NIGHTS_CALM = 2
+_LISTEN_EVERY_S = 30.0
 _RELOCATE_EVERY, _RELOCATE_S = 6, 900.0
 """frames between two looks at whether the place has moved, and until when it may"""
 
@@ -68,6 +71,9 @@ class ResidualDetector:
             for position, number in enumerate(zone.numbers):
                 self._places[number].append((zone, position))
         self._pending: list[tuple[float, int, float]] = []
+        self._said: dict[str, str] = {}
+        """verdicts on subjects that are not minded yet"""
+        self._heard, self._listen_at_s = 0, 0.0
         self._least_flow = scope.levels.leak.blue / SECONDS_PER_HOUR if scope.levels else 0.0
 
     @property
@@ -104,7 +110,19 @@ class ResidualDetector:
         models = {z.zone.zone_id: z.watch.model.to_json() for z in self._zones if z.watch is not None}
         return {"zones": models} if models else None
 
+    def listens(self, now: datetime) -> bool:
+        return now.timestamp() >= self._listen_at_s
+
+    def heard(self) -> int:
+        return self._heard
+
+    def hear(self, standing: Sequence[Finding], verdicts: Sequence[Verdict]) -> None:
+        del standing  # it is the fast one: it waits for nobody
+        self._said |= {v.subject: v.said.value for v in verdicts if v.said is not Said.CONFIRMED}
+        self._heard = max([self._heard, *(v.verdict_id for v in verdicts)])
+
     def step(self, batch: Batch, now: datetime) -> list[Finding]:
+        self._listen_at_s = now.timestamp() + _LISTEN_EVERY_S
         rows = self._pending + list(zip(batch.at_s.tolist(), batch.sensor.tolist(), batch.value.tolist(), strict=True))
         findings: list[Finding] = []
         complete_s = now.timestamp() // BIN_S * BIN_S
@@ -121,6 +139,8 @@ class ResidualDetector:
 
     def state(self) -> Json:
         return {
+            "heard": self._heard,
+            "said": self._said,
             "pending": [[at_s, self.sensors[n].sensor_id, value] for at_s, n, value in self._pending],
             "zones": {z.zone.zone_id: z.to_json() for z in self._zones},
         }
@@ -133,6 +153,7 @@ class ResidualDetector:
                 zone.start(ZoneModel.from_json(saved))
         if state is None:
             return
+        self._heard, self._said = state.get("heard", 0), state.get("said", {})
         number = {s.sensor_id: n for n, s in enumerate(self.sensors)}
         self._pending = [(at_s, number[i], value) for at_s, i, value in state["pending"] if i in number]
         for zone in self._zones:
@@ -162,11 +183,35 @@ class ResidualDetector:
             zone_id = zone.zone.zone_id
             elsewhere = len(busy) > (zone_id in busy)
             watch.judge(frame, drops.without(zone_id), elsewhere=elsewhere, frozen=zone.event is not None)
+            if self._said:
+                self._mind(zone, watch, frame, findings)
             self._night(zone, watch, frame, local_s, findings)
             if zone.event is None:
                 self._begin(zone, watch, frame, findings)
             else:
                 self._go_on(zone, zone.event, watch, frame, findings)
+
+    def _mind(self, zone: ZonePart, watch: ZoneWatch, frame: Frame, findings: list[Finding]) -> None:
+        """A person found nothing, or a use: it is over, and the watch goes on from what is there now.
+
+        Unusual use is not learned from; what is there although nothing was found is normal, and is.
+        """
+        for kind, event in ((FindingKind.BURST, zone.event), (FindingKind.LEAK, zone.leak)):
+            said = self._said.pop(f"{kind.value}:{zone.zone.zone_id}", None)
+            if said is None or event is None:
+                continue
+            reason = ResidualReason.TOLD_FALSE if said == Said.FALSE.value else ResidualReason.TOLD_USE
+            if isinstance(event, Event):
+                findings.append(burst(zone, watch, frame, Phase.END, reason, place=None))
+                watch.accept(event.flow, event.drops_pa(len(zone.channels.pressure)), frame)
+                watch.calm()
+                zone.event = None
+            else:
+                findings.append(leak(zone, event, watch, frame, Phase.END, reason))
+                watch.accept_nights(event.flow)
+                zone.leak = None
+            if said == Said.UNUSUAL_USE.value:
+                zone.over(event.began_s, frame.at_s)
 
     def _drops(self, at_s: float) -> Drops:
         """The zones' drops of late; those with a burst of their own do not count."""
@@ -248,19 +293,19 @@ class ResidualDetector:
         if zone.leak is None:
             if memory.night_sum >= model.per_night and mean >= max(self._least_flow, 1e-9):
                 zone.leak = Leak(began_s=memory.night_since_s, flow=mean, told_flow=mean)
-                findings.append(leak(zone, zone.leak, watch, frame, Phase.ONSET))
+                findings.append(leak(zone, zone.leak, watch, frame, Phase.ONSET, ResidualReason.NIGHT_FLOW))
             return
         current = zone.leak
         current.calm_nights = current.calm_nights + 1 if mean < 0.3 * current.flow else 0
         if current.calm_nights >= _NIGHTS_CALM:
-            findings.append(leak(zone, current, watch, frame, Phase.END))
+            findings.append(leak(zone, current, watch, frame, Phase.END, ResidualReason.RETURNED))
             zone.over(current.began_s, frame.at_s)
             zone.leak, memory.night_sum = None, 0.0
         elif current.calm_nights == 0:
             current.flow = mean
             if abs(mean - current.told_flow) > max(0.25 * current.told_flow, 2.0 * model.night_scale):
                 current.told_flow = mean
-                findings.append(leak(zone, current, watch, frame, Phase.UPDATE))
+                findings.append(leak(zone, current, watch, frame, Phase.UPDATE, ResidualReason.NIGHT_FLOW))
 
 
 def _mean(rows: Floats) -> Floats:

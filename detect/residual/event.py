@@ -36,6 +36,10 @@ class ResidualReason(StrEnum):
     FLOW_CHANGED = "flow-changed"
     PLACE_CHANGED = "place-changed"
     RETURNED = "residual-returned"
+    TOLD_FALSE = "told-false"
+    """a person found nothing: what was seen is normal from now on"""
+    TOLD_USE = "told-use"
+    """a person found that water was drawn as it may be"""
 
 
 @dataclass(slots=True)

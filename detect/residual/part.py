@@ -11,6 +11,8 @@ from lifeline.asset import Sensor, Zone
 from lifeline.units import Quantity
 
 _PAST_MOST = 100
+_NOT_LEARNED_YET = 13.0 / 14.0
+"""of what was accepted, after one more of a fortnight's days was learned from"""
 
 
 class ZonePart:
@@ -45,6 +47,8 @@ class ZonePart:
         watch = ZoneWatch(self.channels, np.array([s.interval_s for s in self.sensors]), model)
         if self.watch is not None:
             watch.restore({**self.watch.to_json(), "level": watch.memory.level})
+            # the new model has learned a day more of what people have found to be normal
+            watch.memory.night_accepted *= _NOT_LEARNED_YET
         self.watch = watch
 
     def disturbed(self) -> list[list[float]]:

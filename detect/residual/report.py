@@ -60,7 +60,9 @@ def burst(
     )
 
 
-def leak(zone: ZonePart, current: Leak, watch: ZoneWatch, frame: Frame, phase: Phase) -> Finding:
+def leak(
+    zone: ZonePart, current: Leak, watch: ZoneWatch, frame: Frame, phase: Phase, reason: ResidualReason
+) -> Finding:
     """What the nights say. The zone is all that is known of the place."""
     ring = np.array(zone.zone.polygon)[:-1]
     lon, lat = ring.mean(axis=0)
@@ -70,7 +72,7 @@ def leak(zone: ZonePart, current: Leak, watch: ZoneWatch, frame: Frame, phase: P
         phase=phase,
         city_code=zone.city_code,
         detector=NAME,
-        reason=(ResidualReason.RETURNED if phase is Phase.END else ResidualReason.NIGHT_FLOW).value,
+        reason=reason.value,
         began_at=instant(current.began_s),
         detected_at=instant(frame.at_s),
         probability=_LEAK_PROBABILITY,

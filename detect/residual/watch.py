@@ -88,6 +88,8 @@ class Memory:
     night_count: int = 0
     night_sum: float = 0.0
     night_since_s: float = 0.0
+    night_accepted: float = 0.0
+    """m3/s over the expectation of nights that a person has found to be no leak"""
     curve: list[list[float]] = field(default_factory=list)
     """[at_s, observed, expected, threshold] of the balance in m3/s, or of the drop statistic"""
 
@@ -209,6 +211,19 @@ class ZoneWatch:
         """Forgets what led to an event, at its begin and its end."""
         self.memory.run, self.memory.slot_sum, self.memory.slot_before = 0, 0.0, None
 
+    def accept(self, flow: float | None, drops_pa: Floats, frame: Frame) -> None:
+        """What is over the expectation now is what is normal: the level takes in all of it."""
+        over = np.concatenate([[np.nan if flow is None else flow], -drops_pa])
+        self.level = self.level + np.where(np.isnan(over), 0.0, over / frame.weight)
+        self.memory.level = self.level.tolist()
+        if flow is not None:
+            self.memory.night_accepted += flow
+
+    def accept_nights(self, flow: float) -> None:
+        """What nights have over the expectation, m3/s, is normal."""
+        self.memory.night_accepted += flow
+        self.memory.night_sum = 0.0
+
     def _slot(self, frame: Frame) -> None:
         memory = self.memory
         slot = int(frame.at_s // self.model.profile.slot_s)
@@ -241,7 +256,7 @@ class ZoneWatch:
         mean = None
         if memory.night >= 0 and (int(day) != memory.night or second >= NIGHT_TO_S):
             if memory.night_count >= 3 and self.model.night_scale > 0:
-                mean = memory.night_total / memory.night_count
+                mean = memory.night_total / memory.night_count - memory.night_accepted
                 cusum = Cusum(NIGHT_REFERENCE, memory.night_sum, memory.night_since_s)
                 memory.night_sum = cusum.add(mean / self.model.night_scale, frame.at_s)
                 memory.night_since_s = cusum.since_s

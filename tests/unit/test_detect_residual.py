@@ -1,6 +1,7 @@
 """The residual detector on made-up supplies: it finds what is there, soon, and says nothing else."""
 
 import json
+from dataclasses import replace
 from datetime import datetime
 
 import numpy as np
@@ -12,6 +13,7 @@ from detect.instant import instant
 from detect.port import Batch
 from detect.residual.detector import ResidualDetector, make
 from lifeline.finding import Finding, FindingKind, Phase
+from lifeline.verdict import Said, Verdict
 from tests.detect_scene import DAY_S, START_S, Burst, Floats, Scene, every
 
 LIVE_STEP_S = 5.0
@@ -128,6 +130,32 @@ def test_without_its_meter_a_zone_is_watched_by_its_pressures() -> None:
     assert summary(found)[0] == ("burst:T-DMA-0", "onset", "pressure-down-inflow-unknown")
     assert found[0].flow_m3_per_h is None
     assert found[0].probability < 0.7
+
+
+@pytest.mark.parametrize("said", [Said.FALSE, Said.UNUSUAL_USE])
+def test_a_verdict_ends_a_burst_and_what_is_there_goes_on_untold(said: Said) -> None:
+    scene = Scene(1)
+    opened_s, end_s = START_S + 900.0, START_S + 4.0 * 3600.0
+    use = Burst(zone=1, sensor=4, begin_s=opened_s, end_s=end_s, flow_m3_per_h=40.0)
+    cut_s = opened_s + 1200.0
+    batch = scene.batch(live(360.0, step_s=30.0), (use,))
+    first, later = (
+        Batch(batch.sensor[part], batch.at_s[part], batch.value[part])
+        for part in (batch.at_s < cut_s, batch.at_s >= cut_s)
+    )
+    detector = taught(scene)
+    told = detector.step(first, instant(cut_s))
+    assert told[-1].phase is not Phase.END
+    verdict = Verdict("burst:T-DMA-1", 1, "220100", said, told[0].began_at, instant(cut_s), "班长", "T-DMA-1")
+    detector.hear((), [replace(verdict, verdict_id=3)])
+    again = make(scene.scope)
+    assert again is not None
+    again.restore(detector.model(), json.loads(json.dumps(detector.state())))
+    assert again.heard() == 3
+    found = again.step(later, end_of(later))
+    assert summary(found) == [("burst:T-DMA-1", "end", f"told-{'use' if said is Said.UNUSUAL_USE else 'false'}")]
+    disturbed = [zone["past"] for zone in again.state()["zones"].values() if zone["past"]]
+    assert len(disturbed) == (1 if said is Said.UNUSUAL_USE else 0)
 
 
 def test_a_single_wild_reading_is_no_burst() -> None:
