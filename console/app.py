@@ -16,9 +16,14 @@ from fastapi.responses import RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 from nicegui import ui
 
+from console.access import first_page
 from console.api.build import build
+from console.door.accounts import Accounts
+from console.door.logging_in import LoggingIn
+from console.door.paper import Paper
 from console.dossier import Dossiers
 from console.feed import Feed
+from console.gate import Gate, visitor_of
 from console.guard import Guard, tile_origin
 from console.pages.desk import Desk
 from console.pages.site import pages
@@ -27,6 +32,7 @@ from lifeline import log
 from lifeline.clock import Clock
 from lifeline.errors import SettingsError, StoreError
 from lifeline.settings import Settings
+from lifeline.store import people
 from lifeline.store.pool import Store
 from lifeline.store.stages import beat
 
@@ -70,9 +76,10 @@ def run(settings: Settings, *, stop: threading.Event, clock: Clock) -> None:
         serving = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, name="web")
         serving.start()
         logger.info("the console listens", url=f"http://{settings.console.host}:{port}/")
-        started_at = clock.now()
+        started_at, invited = clock.now(), False
         try:
             while serving.is_alive():
+                invited = invited or _invite(store, clock.now(), settings, port, logger)
                 _beat(store, started_at, clock.now(), {"port": port, "watchers": feed.watchers}, logger)
                 if clock.wait(_BEAT_S, stop):
                     break
@@ -95,23 +102,31 @@ def application(settings: Settings, store: Store, feed: Feed, clock: Clock, *, p
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, lifespan=lifespan)
     app.mount("/api/v1", build(store, feed, clock))
     app.mount("/static", StaticFiles(directory=_FOLDER / "pages", follow_symlink=False), name="static")
-    app.add_middleware(Guard, host=settings.console.host, port=port, tiles=tile_origin(settings.console.tile_url))
+    app.add_middleware(Gate, store=store, clock=clock)
+    app.add_middleware(
+        Guard,
+        host=settings.console.host,
+        port=port,
+        tiles=tile_origin(settings.console.tile_url),
+        address=settings.alerts.console_url,
+    )
+    paper = Paper(settings.console.language)
+    LoggingIn(store, clock, paper).install(app)
+    Accounts(store, clock, paper).install(app)
     dossiers = Dossiers(store, feed, clock)
-
-    def language_of(request: Request) -> str:
-        chosen = request.cookies.get("lifeline_language", "")
-        return chosen if chosen in {one.value for one in Language} else settings.console.language
 
     @app.get("/")
     def home(request: Request) -> Response:
-        """The page in the person's language, as chosen last, else as set."""
+        """The first page of the person's role, in the language as chosen last, else as set."""
         query = f"?{request.url.query}" if request.url.query else ""
-        return RedirectResponse(f"/{language_of(request)}{query}", status_code=302)
+        first = first_page(visitor_of(request).person.roles)
+        return RedirectResponse(f"/{paper.language(request)}{first}{query}", status_code=302)
 
     @app.get("/alarms/{alarm_id}")
     def alarm(alarm_id: int, request: Request) -> Response:
         """Where notices point to."""
-        return RedirectResponse(f"/{language_of(request)}?alarm={alarm_id}", status_code=302)
+        first = first_page(visitor_of(request).person.roles)
+        return RedirectResponse(f"/{paper.language(request)}{first}?alarm={alarm_id}", status_code=302)
 
     for language in Language:
         pages(Desk(store, feed, clock, settings, dossiers, Texts.of(language)))
@@ -136,6 +151,18 @@ def _listen(host: str, port: int) -> socket.socket:
             f"the console cannot listen on {host}:{port}: {error.strerror or error}",
             advice="set console.host and console.port (0 takes a free one), or end what uses it",
         ) from error
+
+
+def _invite(store: Store, now: datetime, settings: Settings, port: int, logger: log.Logger) -> bool:
+    """Where nobody can look after people yet: prints the link, good once, that makes the first supervisor."""
+    try:
+        secret = people.first_link(store, now=now)
+    except StoreError:
+        return False
+    if secret is not None:
+        base = settings.alerts.console_url.rstrip("/") or f"http://{settings.console.host}:{port}"
+        logger.warning("there is no supervisor yet: open this link, it works once", link=f"{base}/first/{secret}")
+    return True
 
 
 def _beat(store: Store, started_at: datetime, now: datetime, detail: dict[str, Any], logger: log.Logger) -> None:

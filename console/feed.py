@@ -3,7 +3,7 @@
 import asyncio
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -122,13 +122,13 @@ class Feed:
         """Zones by id."""
         return self._standing.inventory.zones
 
-    def watch(self, city: str | None = None) -> Watch:
-        """How the sensors (of `city`) stand, in numbers."""
-        return self._standing.watch(city)
+    def watch(self, cities: Collection[str] | None = None) -> Watch:
+        """How the sensors (of `cities`) stand, in numbers."""
+        return self._standing.watch(cities)
 
-    def intake(self, city: str | None = None) -> Intake:
-        """Readings per minute and the newest reading's time (of `city`)."""
-        return self._standing.intake(city)
+    def intake(self, cities: Collection[str] | None = None) -> Intake:
+        """Readings per minute and the newest reading's time (of `cities`)."""
+        return self._standing.intake(cities)
 
     def _watch_tables(self, topics: tuple[Topic, ...], look: Callable[[], Change], share: int) -> None:
         listener = self._store.listener(*topics)

@@ -15,13 +15,16 @@ _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 class Guard:
     """Refuses requests that another site sends through a person's browser; adds headers that hold a page to itself.
 
-    On a loopback address only loopback names are taken as Host, so a foreign name that points here gets nothing.
+    On a loopback address only loopback names are taken as Host, so a foreign name that points here gets nothing;
+    `address` is where a proxy in front is reached.
     Everything a page loads comes from the console itself, but for pictures from `tiles` (origin of the base map).
     """
 
-    def __init__(self, app: ASGIApp, *, host: str, port: int, tiles: str) -> None:
+    def __init__(self, app: ASGIApp, *, host: str, port: int, tiles: str, address: str = "") -> None:
         self._app = app
         self._hosts = {f"{name}:{port}" for name in ("127.0.0.1", "localhost", "[::1]")} if _loopback(host) else None
+        if self._hosts is not None and (public := urlsplit(address).netloc):
+            self._hosts.add(public)
         images = f"'self' data: blob: {tiles}".rstrip()
         # the page framework compiles templates in the browser and writes inline scripts: both must be allowed
         policy = (

@@ -2,7 +2,7 @@
 
 import threading
 from collections import defaultdict, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -89,9 +89,9 @@ class Standing:
         self._watch: dict[str, Watch] = {}
         self._intake: dict[str, Intake] = {}
 
-    def watch(self, city: str | None = None) -> Watch:
-        """How the sensors (of `city`) stand, in numbers."""
-        parts = [part for code, part in self._watch.items() if city in (None, code)]
+    def watch(self, cities: Collection[str] | None = None) -> Watch:
+        """How the sensors (of `cities`) stand, in numbers."""
+        parts = [part for code, part in self._watch.items() if cities is None or code in cities]
         return Watch(
             sensors=sum(part.sensors for part in parts),
             silent=sum(part.silent for part in parts),
@@ -99,9 +99,9 @@ class Standing:
             stale_after_s=min((part.stale_after_s for part in parts), default=0.0),
         )
 
-    def intake(self, city: str | None = None) -> Intake:
-        """Readings per minute and the newest reading's time (of `city`)."""
-        parts = [part for code, part in self._intake.items() if city in (None, code)]
+    def intake(self, cities: Collection[str] | None = None) -> Intake:
+        """Readings per minute and the newest reading's time (of `cities`)."""
+        parts = [part for code, part in self._intake.items() if cities is None or code in cities]
         rates = [part.per_minute for part in parts if part.per_minute is not None]
         times = [part.newest_at for part in parts if part.newest_at is not None]
         return Intake(sum(rates) if rates else None, max(times, default=None))

@@ -10,6 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from deploy.guests import invite
 from deploy.local.port import free_port, is_free
 from deploy.local.stack import LocalStack, forget
 from deploy.narrator import Narrator
@@ -81,9 +82,11 @@ class Demo:
                 "LIFELINE_METRICS_PORT": "0",
                 "LIFELINE_CONSOLE__PORT": str(port),
             }
+            guests = invite(store, packs[0], now=self._clock.now())
+            crew = ["simulate", "--scenario", self._scenario, "--crew", console_url]
             commands = [
                 *stage_commands(env, logs=logs),
-                verb_command("simulate", ["simulate", "--scenario", self._scenario, "--crew", console_url], env),
+                verb_command("simulate", crew, env | {"LIFELINE_CREW_TOKEN": guests.crew_token}),
             ]
             narrator = Narrator(store, clock=self._clock, timezone=packs[0].timezone, report=self._say)
             stack.enter_context(_thread("narrator", narrator.run, stop))
@@ -93,7 +96,11 @@ class Demo:
                 stack.callback(timer.cancel)
             took_s = (self._clock.now() - self._started_at).total_seconds()
             self._say(f"the city lives after {took_s:.0f} s; logs in {logs}")
-            self._out.print(f"\n  console   [bold]{console_url}[/]   (Ctrl-C stops everything)\n")
+            self._out.print(f"\n  console   [bold]{console_url}[/]   (Ctrl-C stops everything)")
+            for guest in guests.people:
+                self._out.print(f"  as {guest.role:<9} [bold]{console_url}/enter/{guest.secret}[/]")
+                self._out.print(f"     {'':<9} (the link works once; later: {guest.login} / {guest.password})")
+            self._out.print()
             Supervisor(commands, clock=self._clock, report=self._say).run(stop)
             self._say("stopping the rest")
         self._say("everything has stopped; `lifeline demo` goes on with the same data, `--fresh` starts anew")

@@ -24,10 +24,13 @@ def hash_password(password: str, *, login: str = "") -> str:
     if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
         raise CredentialError(
             f"a password has {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters",
+            kind="length",
             advice="four words that nobody would guess are easy to keep in mind",
         )
     if len(set(password)) < 4 or (login and password.lower().strip("0123456789") in {login, login[::-1]}):
-        raise CredentialError("this password is guessed at once", advice="four words are easy to keep in mind")
+        raise CredentialError(
+            "this password is guessed at once", kind="guessed", advice="four words are easy to keep in mind"
+        )
     with _ROOM:
         return _HASHER.hash(password)
 

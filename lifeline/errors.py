@@ -15,6 +15,7 @@ LifelineError
  |- SimulationError          a hydraulic or drainage model does not run
  |- DeliveryError            a channel did not take a notice
  |- CredentialError          a password, code or link is not good
+ |- AccessError              a person may not do this
  `- InstallError             the machine lacks something that could not be installed
 """
 
@@ -94,11 +95,17 @@ class DeliveryError(LifelineError):
 
 
 class CredentialError(LifelineError):
-    """A password, a code or a link is not good, or was tried too often; `retry_after_s`: when to try again."""
+    """A password, a code or a link is not good, or was tried too often; `kind` names which rule, for translations;
+    `retry_after_s`: when to try again."""
 
-    def __init__(self, message: str, *, retry_after_s: float | None = None, advice: str = "") -> None:
+    def __init__(self, message: str, *, kind: str = "", retry_after_s: float | None = None, advice: str = "") -> None:
         super().__init__(message, advice=advice)
+        self.kind = kind
         self.retry_after_s = retry_after_s
+
+
+class AccessError(LifelineError):
+    """A person may not do this: it is not for the role, or in a city that is not the person's."""
 
 
 class InstallError(LifelineError):

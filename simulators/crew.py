@@ -8,7 +8,6 @@ import httpx
 
 from lifeline.clock import Clock
 
-ACTOR = "simulated-crew-1"
 POLL_S = 1.0
 DELAY_S = (6.0, 20.0)
 """Shortest and longest time from seeing an alarm to the tap."""
@@ -25,12 +24,17 @@ class Crew:
         clock: Clock,
         seed: int,
         report: Callable[[str], None],
+        token: str = "",
         delay_s: tuple[float, float] = DELAY_S,
-        actor: str = ACTOR,
     ) -> None:
-        self._http = httpx.Client(base_url=f"{console_url.rstrip('/')}/api/v1", timeout=TIMEOUT_S)
+        """`token`: of a person of the role crew, whose name the record then has."""
+        self._http = httpx.Client(
+            base_url=f"{console_url.rstrip('/')}/api/v1",
+            timeout=TIMEOUT_S,
+            headers={"Authorization": f"Bearer {token}"} if token else {},
+        )
         self._clock, self._rng, self._report = clock, Random(seed), report
-        self._delay_s, self._actor = delay_s, actor
+        self._delay_s = delay_s
         self._due: dict[int, float] = {}
         self._reachable = True
 
@@ -58,7 +62,7 @@ class Crew:
 
     def _acknowledge(self, alarm_id: int, version: int, title: dict[str, str]) -> None:
         """An alarm that changed meanwhile (409) is looked at again the next time."""
-        body = {"actor": self._actor, "note": "收到 / on it", "version": version}
+        body = {"note": "收到 / on it", "version": version}
         answer = self._http.post(f"/alarms/{alarm_id}/acknowledge", json=body)
         if answer.status_code != httpx.codes.CONFLICT:
             answer.raise_for_status()

@@ -136,6 +136,7 @@ def run(
     stop: threading.Event,
     report: Report,
     console_url: str | None = None,
+    crew_token: str = "",
     sample_every_s: float | None = SAMPLE_EVERY_S,
     speed: float = 1.0,
 ) -> Tally:
@@ -150,7 +151,7 @@ def run(
         sample_every_s=sample_every_s,
         speed=speed,
     )
-    with _crew(console_url, seed=seed, clock=clock, stop=stop, report=report):
+    with _crew(console_url, crew_token, seed=seed, clock=clock, stop=stop, report=report):
         tally = cities.run(stop)
     report(
         f"devices took {tally.taken} readings: {tally.receipted} receipted, {tally.pending} without a receipt, "
@@ -160,11 +161,13 @@ def run(
 
 
 @contextmanager
-def _crew(console_url: str | None, *, seed: int, clock: Clock, stop: threading.Event, report: Report) -> Iterator[None]:
+def _crew(
+    console_url: str | None, token: str, *, seed: int, clock: Clock, stop: threading.Event, report: Report
+) -> Iterator[None]:
     if console_url is None:
         yield
         return
-    crew = Crew(console_url, clock=clock, seed=seed, report=report)
+    crew = Crew(console_url, clock=clock, seed=seed, report=report, token=token)
     thread = threading.Thread(target=crew.run, args=(stop,), name="crew", daemon=True)
     thread.start()
     try:

@@ -7,10 +7,11 @@ import subprocess
 import sys
 import time
 import uuid
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -22,8 +23,10 @@ from playwright.sync_api import Browser, Page, Request, sync_playwright
 from lifeline.alarm import Level
 from lifeline.asset import Name, Position
 from lifeline.city.pack import load
+from lifeline.errors import NotFoundError
 from lifeline.finding import Candidate, Finding, FindingKind, Phase
-from lifeline.store import decisions, findings, readings, views
+from lifeline.person import Person, Role
+from lifeline.store import decisions, findings, people, readings, sessions, views
 from lifeline.store.cities import load_pack
 from lifeline.store.pool import Store, Topic, notify
 
@@ -40,10 +43,51 @@ class Console:
 
     url: str
     process: subprocess.Popen[str]
+    store: Store
 
     @property
     def api(self) -> str:
         return f"{self.url}/api/v1"
+
+    def bearer(self, *roles: Role, cities: tuple[str, ...] = ()) -> dict[str, str]:
+        """The header of a program that acts as somebody of `roles`, an operator where none is given."""
+        return bearer(self.store, *roles, cities=cities)
+
+
+PASSWORD = "made for tests, long enough"
+"""Of everybody whom `somebody` makes."""
+
+
+def somebody(
+    store: Store,
+    name: str,
+    *roles: Role,
+    cities: tuple[str, ...] = (),
+    crew_id: str | None = None,
+    shelter_ids: tuple[str, ...] = (),
+) -> Person:
+    """A person of that name, an operator where no role is given, who logs in with PASSWORD; the same one twice."""
+    login = f"p{zlib.crc32(name.encode()):08x}"
+    now = datetime.now(UTC)
+    try:
+        return people.person(store, login)
+    except NotFoundError:
+        held = roles or (Role.OPERATOR,)
+        made = people.add(
+            store, login=login, name=name, roles=held, cities=cities, crew_id=crew_id, shelter_ids=shelter_ids,
+            by="test", now=now,
+        )  # fmt: skip
+        people.set_password(store, made, PASSWORD, by="test", now=now)
+        return made
+
+
+def bearer(store: Store, *roles: Role, cities: tuple[str, ...] = ()) -> dict[str, str]:
+    """The header of a program that acts as somebody of `roles`, an operator where none is given."""
+    who = somebody(store, f"program {' '.join((*roles, *cities))}", *roles, cities=cities)
+    secret = sessions.add_token(
+        store, who.login, name="test", read_only=False, days=1, by="test", now=datetime.now(UTC)
+    )
+    return {"Authorization": f"Bearer {secret}"}
 
 
 @contextmanager
@@ -70,7 +114,8 @@ def running(database_url: str, log: Path, **settings: str) -> Iterator[Console]:
     with log.open("w") as stderr:
         process = subprocess.Popen([sys.executable, "-m", "lifeline", "console"], env=env, stderr=stderr, text=True)
         try:
-            yield Console(_url(process, log), process)
+            with Store(database_url, name="test-people", connections=2) as store:
+                yield Console(_url(process, log, bearer(store)), process, store)
         finally:
             process.send_signal(signal.SIGTERM)
             try:
@@ -82,12 +127,12 @@ def running(database_url: str, log: Path, **settings: str) -> Iterator[Console]:
     assert code == 0, log.read_text()
 
 
-def _url(process: subprocess.Popen[str], log: Path) -> str:
+def _url(process: subprocess.Popen[str], log: Path, headers: dict[str, str]) -> str:
     until = time.monotonic() + 60
     while time.monotonic() < until:
         if found := re.search(r'"url": "(http://[^"]+?)/"', log.read_text()):
             try:
-                if httpx.get(f"{found[1]}/api/v1/sensors", params={"limit": 1}).json()["items"]:
+                if httpx.get(f"{found[1]}/api/v1/sensors", params={"limit": 1}, headers=headers).json()["items"]:
                     return found[1]
             except httpx.TransportError:
                 pass
@@ -122,8 +167,17 @@ class Watched:
 
 
 @contextmanager
-def person(browser: Browser, url: str, *, name: str = "", width: int = 1600, height: int = 900) -> Iterator[Watched]:
-    """A browser of its own with `url` open; any error on its console, failed request or 4xx/5xx fails the test."""
+def person(
+    browser: Browser,
+    console: Console,
+    path: str,
+    *roles: Role,
+    name: str = "王芳",
+    width: int = 1600,
+    height: int = 900,
+) -> Iterator[Watched]:
+    """A browser of its own in which somebody has logged in and opened `path`; any error on its console, failed request
+    or 4xx/5xx fails the test."""
     context = browser.new_context(viewport={"width": width, "height": height}, locale="zh-CN", timezone_id="UTC")
     page = context.new_page()
     watched = Watched(page)
@@ -132,16 +186,23 @@ def person(browser: Browser, url: str, *, name: str = "", width: int = 1600, hei
     page.on("requestfailed", watched.failed)
     page.on("response", lambda answer: watched.faults.append(answer.url) if answer.status >= 400 else None)
     try:
-        page.goto(url)
-        page.wait_for_selector(".ll-map-canvas canvas")
-        page.wait_for_selector(".ll-map-note", state="detached")
-        if name:
-            page.fill(".ll-person input", name)
-            page.press(".ll-person input", "Tab")
+        log_in(page, console, path, somebody(console.store, name, *roles))
+        if page.locator(".ll-situation").count():
+            page.wait_for_selector(".ll-map-canvas canvas")
+            page.wait_for_selector(".ll-map-note", state="detached")
         yield watched
         assert not watched.faults, watched.faults
     finally:
         context.close()
+
+
+def log_in(page: Page, console: Console, path: str, who: Person) -> None:
+    """What a person does who opens `path` and is asked who he is."""
+    page.goto(f"{console.url}{path}")
+    page.fill("[name='login']", who.login)
+    page.fill("[name='password']", PASSWORD)
+    page.press("[name='password']", "Enter")
+    page.wait_for_url(f"{console.url}{path}*")
 
 
 def load_city(store: Store, folder: Path, *, now: datetime) -> None:
@@ -204,5 +265,7 @@ def raise_alarm(store: Store, finding: Finding, *, level: Level, title: Name, no
     with decisions.docket(store, engine="test", now=now) as docket:
         stored = docket.findings(1000)[-1]
         alarm, _ = docket.open(stored, level=level, title=title, actor="system:alerts", reason="by-hand")
-        docket.decide(stored, alarm_id=alarm.alarm_id, step="open", reason="by-hand", level_reason="by-hand")
+        docket.decide(
+            stored, alarm_id=alarm.alarm_id, step="open", reason="by-hand", level_reason="by-hand", policy="test"
+        )
     return alarm.alarm_id

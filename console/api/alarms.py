@@ -13,8 +13,9 @@ from console.api.documents import (
     NoticeDocument,
     Page,
 )
-from console.api.parameters import Before, City, Id, Kind, Limit, following
+from console.api.parameters import Before, City, Id, Kind, Limit, cities_of, following, require_city
 from console.api.problem import responses
+from console.gate import visitor_of
 from lifeline.alarm import ENDED, AlarmAction, AlarmState
 from lifeline.clock import Clock
 from lifeline.store import alarms as alarm_store
@@ -46,7 +47,14 @@ def router(store: Store, clock: Clock) -> APIRouter:
         """Alarms, newest first."""
         states = [one for one in state or AlarmState if not (live and one in ENDED)]
         rows = views.alarms(
-            store, states=states, city=city, kind=kind, level=level, words=words, before=before, limit=limit
+            store,
+            states=states,
+            city=cities_of(request, city),
+            kind=kind,
+            level=level,
+            words=words,
+            before=before,
+            limit=limit,
         )
         return Page(
             items=[AlarmDocument.of(row) for row in rows],
@@ -54,9 +62,10 @@ def router(store: Store, clock: Clock) -> APIRouter:
         )
 
     @routes.get("/alarms/{alarm_id}", responses=responses(404))
-    def alarm(alarm_id: Id) -> AlarmDetail:
+    def alarm(request: Request, alarm_id: Id) -> AlarmDetail:
         """One alarm with its history, the newest finding about it, and what was told."""
         one = alarm_store.alarm(store, alarm_id)
+        require_city(request, one.city_code)
         finding = views.finding(store, one.finding_id)
         return AlarmDetail(
             **AlarmDocument.of(one).model_dump(),
@@ -66,13 +75,14 @@ def router(store: Store, clock: Clock) -> APIRouter:
         )
 
     @routes.post("/alarms/{alarm_id}/{action}", responses=responses(404, 409))
-    def act(alarm_id: Id, action: AlarmAction, body: ActionRequest) -> AlarmDocument:
+    def act(request: Request, alarm_id: Id, action: AlarmAction, body: ActionRequest) -> AlarmDocument:
         """Does `action` on the version of the alarm that the person saw; gives the alarm as it is then."""
+        require_city(request, alarm_store.alarm(store, alarm_id).city_code)
         changed = alarm_store.act(
             store,
             alarm_id,
             action,
-            actor=body.actor,
+            actor=visitor_of(request).person.name,
             version=body.version,
             now=clock.now(),
             reason=REASON,

@@ -10,7 +10,6 @@ from lifeline.alarm import SYSTEM_ACTIONS, Alarm, AlarmAction, AlarmEvent, Alarm
 from lifeline.units import SI_UNIT
 
 Item = TypeVar("Item")
-_CONTROL = r"\x00-\x1f\x7f"
 PEOPLE_ACTIONS = tuple(
     action for action in AlarmAction if action not in SYSTEM_ACTIONS and action is not AlarmAction.SUPERSEDE
 )
@@ -164,10 +163,9 @@ class AlarmDetail(AlarmDocument):
 
 
 class ActionRequest(BaseModel):
-    """Who does it, on which version of the alarm, and why."""
+    """On which version of the alarm, and why; who does it, the session or token says."""
 
     model_config = ConfigDict(extra="forbid")
-    actor: Annotated[str, StringConstraints(strip_whitespace=True, pattern=rf"^[^{_CONTROL}]{{1,64}}$")]
     version: int = Field(ge=1, description="of the alarm as the person saw it", strict=True)
     note: Annotated[str, StringConstraints(strip_whitespace=True, max_length=2000, pattern=r"^[^\x00]*$")] = ""
     until: AwareDatetime | None = Field(None, description="end of a shelving; shelve needs it")

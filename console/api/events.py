@@ -1,13 +1,14 @@
 """Server-sent events: what changes, as it changes, for programs that follow along."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from typing import Annotated
 
 import orjson
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import StreamingResponse
 
+from console.api.parameters import cities_of
 from console.api.problem import responses
 from console.feed import Change, Feed
 
@@ -32,27 +33,29 @@ def router(feed: Feed) -> APIRouter:
     ) -> StreamingResponse:
         """Events `alarm`, `ended`, `notice`, `finding`, `sensor` and `reading`, each with what to look up as JSON."""
         return StreamingResponse(
-            _stream(feed, request, city), media_type="text/event-stream", headers={"Cache-Control": "no-store"}
+            _stream(feed, request, cities_of(request, city)),
+            media_type="text/event-stream",
+            headers={"Cache-Control": "no-store"},
         )
 
     return routes
 
 
-def messages(change: Change, city: str | None) -> list[bytes]:
-    """The events of one change."""
+def messages(change: Change, cities: Collection[str] | None) -> list[bytes]:
+    """The events of one change, of some cities or of all; `ended` and `notice` say a number only."""
     found = [
         *(
             ("alarm", {"alarm_id": a.alarm_id, "version": a.version, "level": a.level.value, "state": a.state.value})
             for a in change.alarms
-            if city in (None, a.city_code)
+            if cities is None or a.city_code in cities
         ),
         *(("ended", {"alarm_id": alarm_id}) for alarm_id in change.ended),
         *(("notice", {"alarm_id": alarm_id}) for alarm_id in change.noticed),
-        *(("finding", finding) for finding in change.findings if city in (None, finding["city_code"])),
+        *(("finding", finding) for finding in change.findings if cities is None or finding["city_code"] in cities),
         *(
             ("sensor", {"sensor_id": now.sensor.sensor_id, "state": now.state.value, "reason": now.reason.value})
             for now in change.sensors
-            if city in (None, now.sensor.city_code)
+            if cities is None or now.sensor.city_code in cities
         ),
     ]
     if change.readings:
@@ -60,7 +63,7 @@ def messages(change: Change, city: str | None) -> list[bytes]:
     return [b"event: %s\ndata: %s\n\n" % (name.encode(), orjson.dumps(data)) for name, data in found]
 
 
-async def _stream(feed: Feed, request: Request, city: str | None) -> AsyncIterator[bytes]:
+async def _stream(feed: Feed, request: Request, cities: Collection[str] | None) -> AsyncIterator[bytes]:
     queue: asyncio.Queue[Change | None] = asyncio.Queue(_QUEUE)
 
     def tell(change: Change) -> None:
@@ -78,11 +81,13 @@ async def _stream(feed: Feed, request: Request, city: str | None) -> AsyncIterat
             try:
                 change = await asyncio.wait_for(queue.get(), _COMMENT_S)
             except TimeoutError:
+                if not await request.state.recheck():
+                    break  # logged out, locked out, or the token was taken back
                 yield b": still here\n\n"
                 continue
             if change is None:
                 break
-            for message in messages(change, city):
+            for message in messages(change, cities):
                 yield message
     finally:
         end()

@@ -4,10 +4,10 @@ import hashlib
 from enum import StrEnum
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Response
+from fastapi import APIRouter, Header, Request, Response
 
 from console.api import geojson
-from console.api.parameters import City
+from console.api.parameters import City, cities_of
 from console.api.problem import responses
 from console.feed import Feed
 from lifeline.store import views
@@ -36,22 +36,23 @@ def router(store: Store, feed: Feed) -> APIRouter:
         responses={**responses(), 200: {"content": {geojson.MEDIA_TYPE: {}}}, 304: {"description": "Not changed"}},
     )
     def layer(
+        request: Request,
         layer: LayerName,
         city: City = None,
         if_none_match: Annotated[str | None, Header(include_in_schema=False)] = None,
     ) -> Response:
         """A layer of the map as GeoJSON, with an ETag."""
-        tag: str | None = None
+        cities, tag = cities_of(request, city), ""
         if layer is LayerName.SENSORS:
-            text = geojson.sensors(feed.sensors(city))
+            text = geojson.sensors([one for one in feed.sensors() if cities is None or one.sensor.city_code in cities])
         elif layer is LayerName.FINDINGS:
-            text = geojson.findings([one for one in feed.alarms if city in (None, one.city_code)])
+            text = geojson.findings([one for one in feed.alarms if cities is None or one.city_code in cities])
         else:
-            packs = "".join(one.sha256 for one in feed.cities if city in (None, one.code))
-            tag = _tag(f"{layer.value}{city}{packs}")
+            packs = "".join(one.sha256 for one in feed.cities if cities is None or one.code in cities)
+            tag = _tag(f"{layer.value}{sorted(cities) if cities else city}{packs}")
             if if_none_match == tag:
                 return Response(status_code=304, headers={"ETag": tag})
-            text = views.layer(store, views.Layer(layer.value), city=city)
+            text = views.layer(store, views.Layer(layer.value), city=cities)
         tag = tag or _tag(text)
         headers = {"ETag": tag, "Cache-Control": "no-cache"}
         if if_none_match == tag:

@@ -6,7 +6,9 @@ from urllib.parse import urlencode
 
 from fastapi import Path, Query, Request
 
+from console.gate import visitor_of
 from lifeline.clock import Clock
+from lifeline.errors import AccessError
 
 _BIG = 2**62
 City = Annotated[str | None, Query(pattern=r"^\d{6}$", description="GB/T 2260; none: all")]
@@ -27,3 +29,18 @@ def following(request: Request, **values: object) -> str:
     """The address of `request` with `values` in place of its own."""
     kept = [(key, value) for key, value in request.query_params.multi_items() if key not in values]
     return f"{request.url.path}?{urlencode([*kept, *values.items()])}"
+
+
+def cities_of(request: Request, city: str | None) -> frozenset[str] | None:
+    """The cities that an answer may be about: those of the person, narrowed to `city`; None: all. Raises AccessError."""
+    person = visitor_of(request).person
+    if city is None:
+        return person.cities or None
+    require_city(request, city)
+    return frozenset({city})
+
+
+def require_city(request: Request, city: str | None) -> None:
+    """Raises AccessError where `city` is not the person's."""
+    if not visitor_of(request).person.serves(city):
+        raise AccessError(f"{city} is not one of your cities", advice="ask a supervisor")

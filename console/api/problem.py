@@ -10,12 +10,36 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from lifeline import log
-from lifeline.errors import IllegalTransitionError, LifelineError, NotFoundError, StaleVersionError, StoreError
+from lifeline.errors import (
+    AccessError,
+    IllegalTransitionError,
+    LifelineError,
+    NotFoundError,
+    StaleVersionError,
+    StoreError,
+)
 
 MEDIA_TYPE = "application/problem+json"
 _ADVICE = {
     404: "the addresses are listed in /api/v1/openapi.json",
     405: "the methods of each address are listed in /api/v1/openapi.json",
+}
+
+
+_REFUSED = {
+    401: (
+        "log-in-needed",
+        "nobody is logged in",
+        "log in, or send a token: `lifeline people token`",
+    ),
+    403: (
+        "not-for-you",
+        "your role does not do this, or the session's key is missing",
+        "see docs/console.md, who may what",
+    ),
+    404: ("not-found", "there is no such address", _ADVICE[404]),
+    405: ("method-not-allowed", "the address does not take this method", _ADVICE[405]),
+    503: ("store-away", "the database does not answer", "try again; `lifeline doctor` says what is wrong"),
 }
 
 
@@ -38,7 +62,11 @@ class Problem(BaseModel):
 
 
 RESPONSES: dict[int | str, dict[str, Any]] = {
+    400: {"model": Problem, "description": "Not done; `advice` says what to do"},
+    401: {"model": Problem, "description": "Log in, or send `Authorization: Bearer TOKEN`"},
+    403: {"model": Problem, "description": "Not for your role, not in your cities, or without the key of your session"},
     404: {"model": Problem, "description": "There is no such thing"},
+    405: {"model": Problem, "description": "The address does not take this method"},
     409: {"model": Problem, "description": "Somebody was first, or the life cycle does not allow it now"},
     422: {"model": Problem, "description": "A value of the request is wrong; `faults` names each"},
     503: {"model": Problem, "description": "The database does not answer"},
@@ -47,8 +75,15 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
 
 
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Those of RESPONSES that an address may give, 422 and 503 always."""
-    return {status: RESPONSES[status] for status in (*statuses, 422, 503)}
+    """Those of RESPONSES that an address may give, some of them always."""
+    return {status: RESPONSES[status] for status in (*statuses, 400, 401, 403, 422, 503)}
+
+
+def refused(status: int, error: StoreError | None = None) -> JSONResponse:
+    """What the gate answers to a program that it does not let in."""
+    kind, detail, advice = _REFUSED[status]
+    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None
+    return _answer(status, kind, error.args[0] if error else detail, advice, headers)
 
 
 def install(api: FastAPI) -> None:
@@ -76,6 +111,8 @@ async def _http(_request: Request, error: HTTPException) -> JSONResponse:
 async def _own(_request: Request, error: LifelineError) -> JSONResponse:
     detail = error.args[0]
     match error:
+        case AccessError():
+            return _answer(403, "not-for-you", detail, error.advice)
         case NotFoundError():
             return _answer(404, "not-found", detail, error.advice)
         case StaleVersionError():

@@ -9,7 +9,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import AwareDatetime
 
 from console.api.documents import Page, ReadingDocument, SensorDocument, StepDocument
-from console.api.parameters import City, Kind, Limit, SensorId, following, span
+from console.api.parameters import City, Kind, Limit, SensorId, cities_of, following, require_city, span
 from console.api.problem import responses
 from console.feed import Feed
 from console.sensing import SensorNow, SensorState
@@ -41,10 +41,12 @@ def router(store: Store, feed: Feed, clock: Clock) -> APIRouter:
         limit: Limit = 100,
     ) -> Page[SensorDocument]:
         """Sensors as they stand, by id."""
+        cities = cities_of(request, city)
         found = [
             now
             for now in feed.sensors(city)
             if now.sensor.sensor_id > after
+            and (cities is None or now.sensor.city_code in cities)
             and (quantity is None or now.sensor.quantity is quantity)
             and (state is None or now.state is state)
             and (zone is None or now.sensor.zone_id == zone)
@@ -57,9 +59,9 @@ def router(store: Store, feed: Feed, clock: Clock) -> APIRouter:
         )
 
     @routes.get("/sensors/{sensor_id}", responses=responses(404))
-    def sensor(sensor_id: SensorId) -> SensorDocument:
+    def sensor(request: Request, sensor_id: SensorId) -> SensorDocument:
         """One sensor as it stands."""
-        return SensorDocument.of(_sensor(feed, sensor_id))
+        return SensorDocument.of(_sensor(request, feed, sensor_id))
 
     @routes.get("/sensors/{sensor_id}/readings", responses=responses(404))
     def readings(
@@ -70,7 +72,7 @@ def router(store: Store, feed: Feed, clock: Clock) -> APIRouter:
         limit: Annotated[int, Query(ge=1, le=10_000)] = 1000,
     ) -> Page[ReadingDocument]:
         """Readings observed in [start, end), newest first; of the last day where no time is given."""
-        key = _sensor(feed, sensor_id).sensor.sensor_key
+        key = _sensor(request, feed, sensor_id).sensor.sensor_key
         start, end = span(clock, start, end)
         rows = views.readings(store, key, start=start, end=end, limit=limit)
         return Page(
@@ -95,10 +97,10 @@ def router(store: Store, feed: Feed, clock: Clock) -> APIRouter:
         responses={**responses(404), 200: {"content": {"text/csv": {}}}},
     )
     def readings_csv(
-        sensor_id: SensorId, start: AwareDatetime | None = None, end: AwareDatetime | None = None
+        request: Request, sensor_id: SensorId, start: AwareDatetime | None = None, end: AwareDatetime | None = None
     ) -> StreamingResponse:
         """All readings observed in [start, end) as a table, newest first; of the last day where no time is given."""
-        sensor = _sensor(feed, sensor_id).sensor
+        sensor = _sensor(request, feed, sensor_id).sensor
         start, end = span(clock, start, end)
         return StreamingResponse(
             _csv(store, sensor, start, end),
@@ -108,13 +110,14 @@ def router(store: Store, feed: Feed, clock: Clock) -> APIRouter:
 
     @routes.get("/sensors/{sensor_id}/series", responses=responses(404))
     def series(
+        request: Request,
         sensor_id: SensorId,
         start: AwareDatetime | None = None,
         end: AwareDatetime | None = None,
         points: Annotated[int, Query(ge=1, le=5000, description="steps at the most")] = 500,
     ) -> list[StepDocument]:
         """Readings of [start, end) in equal steps, oldest first; steps without readings are left out."""
-        now = _sensor(feed, sensor_id)
+        now = _sensor(request, feed, sensor_id)
         start, end = span(clock, start, end)
         rows = views.series(
             store, now.sensor.sensor_key, start=start, end=end, step_s=max(1.0, (end - start).total_seconds() / points)
@@ -133,8 +136,9 @@ def _csv(store: Store, sensor: Sensor, start: datetime, end: datetime) -> Iterat
         end = rows[-1][0]
 
 
-def _sensor(feed: Feed, sensor_id: str) -> SensorNow:
+def _sensor(request: Request, feed: Feed, sensor_id: str) -> SensorNow:
     now = feed.sensor(sensor_id)
     if now is None:
         raise NotFoundError(f"there is no sensor {sensor_id}", advice="look at /api/v1/sensors")
+    require_city(request, now.sensor.city_code)
     return now

@@ -30,13 +30,13 @@ export default {
             </span>
             <time>{{ ageOf(one) }}</time>
           </button>
-          <button v-if="one.state === 'open'" type="button" class="ll-acknowledge"
+          <button v-if="one.state === 'open' && may_acknowledge" type="button" class="ll-acknowledge"
             :aria-label="texts['queue.acknowledge'] + ' ' + one.title"
             @click="$emit('acknowledge', { id: one.id, version: one.version })">{{ texts["queue.acknowledge"] }}</button>
         </li>
       </ul>
     </section>`,
-  props: { texts: Object, alarms: Array, selected: Number },
+  props: { texts: Object, alarms: Array, selected: Number, may_acknowledge: Boolean },
   emits: ["select", "acknowledge"],
   data: () => ({ onlyOpen: false, tick: 0, news: "", sound: null }),
   computed: {

@@ -1,15 +1,18 @@
 """An alarm in words: rows of the list and the panel beside the map, ready for the browser. Pure."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from console.access import may
 from console.api.documents import PEOPLE_ACTIONS
 from console.curves import Mark, Picture, options
 from console.dossier import Dossier
 from console.pages.desk import Desk
 from console.words import moment, percent, value
 from lifeline.alarm import AlarmAction, AlarmEvent, AlarmState, allowed_actions
+from lifeline.person import Role
 from lifeline.provision import WORDS
 from lifeline.store.notices import Notice
 from lifeline.store.views import LiveAlarm
@@ -87,8 +90,8 @@ def size(flow_m3_per_h: float | None, depth_m: float | None) -> str:
     return "" if depth_m is None else value(Quantity.WATER_DEPTH, depth_m)
 
 
-def panel(desk: Desk, dossier: Dossier, *, now: datetime) -> Json:
-    """An alarm with all that is known about it."""
+def panel(desk: Desk, dossier: Dossier, roles: Collection[Role], *, now: datetime) -> Json:
+    """An alarm with all that is known about it, and what somebody of `roles` may do."""
     alarm, texts, finding = dossier.alarm, desk.texts, dossier.finding or {}
     timezone = desk.timezone(alarm.city_code)
     marks = [Mark(texts(key), at) for key, at in dossier.marks]
@@ -113,7 +116,7 @@ def panel(desk: Desk, dossier: Dossier, *, now: datetime) -> Json:
                 "hours": action is AlarmAction.SHELVE,
             }
             for action in PEOPLE_ACTIONS
-            if action in allowed_actions(alarm.state)
+            if action in allowed_actions(alarm.state) and may(roles, action)
         ],
         "pictures": [
             options(_worded(desk, picture), texts.known("quantity", picture.name), marks, timezone)

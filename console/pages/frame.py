@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
-from urllib.parse import unquote, urlencode
+from urllib.parse import urlencode
 
 from fastapi import Request
 from nicegui import background_tasks, ui
 
 from console.feed import Change
+from console.gate import visitor_of
 from console.pages.desk import Desk
 from console.pages.parts import StatusBar
 from console.words import zone
@@ -16,10 +17,10 @@ from lifeline import log
 from lifeline.alarm import AlarmState
 from lifeline.errors import LifelineError
 
-ACTOR_COOKIE = "lifeline_actor"
 PAGES = ("", "/history", "/sensors")
 """Paths behind the language: situation, history of alarms, sensors."""
 _STATUS_S = 2.0
+_RECHECK_S = 5.0
 Json = dict[str, Any]
 
 
@@ -29,8 +30,11 @@ class Frame:
     def __init__(self, desk: Desk, request: Request, *, path: str, city: str, chosen: Callable[[str], None]) -> None:
         """`path` is the page's own, behind the language; `chosen` is called when the person chooses another city."""
         self.desk = desk
-        self.city = city if any(one.code == city for one in desk.feed.cities) else ""
-        self.actor = unquote(request.cookies.get(ACTOR_COOKIE, ""))[:64]
+        self.city = ""
+        visitor = visitor_of(request)
+        self.person = visitor.person
+        self._recheck = request.state.recheck
+        self.city = self._known(city)
         self.client = ui.context.client
         self._path = path
         self._query = dict(request.query_params)
@@ -40,21 +44,27 @@ class Frame:
         self.bar = StatusBar()
         self.bar.show(
             texts=texts.part("app", "bar", "level", "age", "page"),
-            actor=self.actor,
+            person=self.person.name,
+            formKey=visitor.form_key,
             otherCode=texts.language.other.value,
             pages=[
                 {"name": texts(f"page{one.replace('/', '.') or '.situation'}"), "here": one == path} for one in PAGES
             ],
         )
         self.bar.told("city", self.choose_city)
-        self.bar.told("actor", self._rename)
         self.client.on_delete(desk.feed.subscribe(self._follow))
         ui.timer(_STATUS_S, self.draw_status)
+        ui.timer(_RECHECK_S, self._still_here)
         self.draw_cities()
+
+    @property
+    def scope(self) -> frozenset[str] | None:
+        """The cities that the page shows; None: all."""
+        return frozenset({self.city}) if self.city else self.person.cities or None
 
     def here(self, city: str) -> bool:
         """Whether something of `city` belongs on the page."""
-        return self.city in ("", city)
+        return self.city in ("", city) and self.person.serves(city)
 
     def remember(self, **query: object) -> None:
         """Keeps what is chosen in the address, so that it can be kept and sent; empty values are left out."""
@@ -82,8 +92,9 @@ class Frame:
     def draw_cities(self) -> None:
         """Cities with what is live and unseen in each."""
         feed, texts = self.desk.feed, self.desk.texts
-        open_in = [alarm.city_code for alarm in feed.alarms if alarm.state is AlarmState.OPEN]
-        live_in = [alarm.city_code for alarm in feed.alarms]
+        mine = [alarm for alarm in feed.alarms if self.person.serves(alarm.city_code)]
+        open_in = [alarm.city_code for alarm in mine if alarm.state is AlarmState.OPEN]
+        live_in = [alarm.city_code for alarm in mine]
         named = [
             {
                 "code": one.code,
@@ -92,6 +103,7 @@ class Frame:
                 "open": open_in.count(one.code),
             }
             for one in feed.cities
+            if self.person.serves(one.code)
         ]
         everywhere = {"code": "", "name": texts("city.all"), "live": len(live_in), "open": len(open_in)}
         self.bar.show(cities=[everywhere, *named], city=self.city)
@@ -99,9 +111,9 @@ class Frame:
 
     def draw_status(self) -> None:
         """The figures."""
-        feed, city = self.desk.feed, self.city or None
+        feed, scope = self.desk.feed, self.scope
         alarms = [alarm for alarm in feed.alarms if self.here(alarm.city_code)]
-        intake, watch = feed.intake(city), feed.watch(city)
+        intake, watch = feed.intake(scope), feed.watch(scope)
         now = self.desk.clock.now()
         self.bar.show(
             status={
@@ -114,7 +126,7 @@ class Frame:
                 "newest_ms": 1000 * intake.newest_at.timestamp() if intake.newest_at else None,
                 "answering": feed.answering,
                 "at_ms": 1000 * now.timestamp(),
-                "utc_offset_s": _utc_offset_s(self.desk.timezone(city), now),
+                "utc_offset_s": _utc_offset_s(self.desk.timezone(self.city), now),
             }
         )
         self._draw_links()
@@ -141,12 +153,25 @@ class Frame:
 
     def choose_city(self, city: Any) -> None:
         """The person chooses a city; '' is all."""
-        self.city = str(city) if any(one.code == city for one in self.desk.feed.cities) else ""
+        self.city = self._known(city)
         self.draw_cities()
         self._chosen(self.city)
 
-    def _rename(self, name: Any) -> None:
-        self.actor = str(name).strip()[:64]
+    async def still(self) -> bool:
+        """Whether the person is still logged in and may be here; else the page is left."""
+        if await self._recheck():
+            return True
+        with self.client:
+            ui.navigate.to("/login")
+        return False
+
+    async def _still_here(self) -> None:
+        await self.still()
+
+    def _known(self, city: Any) -> str:
+        """A city that is loaded and the person's, else ''; who has one city only is always there."""
+        codes = [one.code for one in self.desk.feed.cities if self.person.serves(one.code)]
+        return str(city) if city in codes else codes[0] if self.person.cities and len(codes) == 1 else ""
 
 
 def _utc_offset_s(timezone: str, now: datetime) -> float:

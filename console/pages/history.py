@@ -102,7 +102,7 @@ class History:
                 views.alarms,
                 self._desk.store,
                 states=_STATES.get(chosen["state"], tuple(AlarmState)),
-                city=self._frame.city or None,
+                city=self._frame.scope,
                 kind=chosen["kind"] or None,
                 level=int(chosen["level"]) if chosen["level"].isdigit() else None,
                 words=chosen["words"] or None,

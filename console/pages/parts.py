@@ -36,7 +36,7 @@ class Part(ui.element, esm={key: str(path) for key, path in _SCRIPT.items()}):
 
 
 class StatusBar(Part, component="status_bar.js"):
-    """Cities, figures, connection. Tells `city` (code or '') and `actor` (name)."""
+    """Cities, figures, connection. Tells `city` (code or '')."""
 
 
 class AlarmQueue(Part, component="alarm_queue.js"):

@@ -8,6 +8,7 @@ from fastapi import Request
 from nicegui import ui
 
 from console.curves import Curve
+from console.gate import visitor_of
 from console.pages.desk import Desk
 from console.pages.frame import Frame
 from console.pages.parts import Listing, SensorPlot, tag
@@ -99,7 +100,8 @@ class SensorList:
         self._draw()
 
     def _draw(self) -> None:
-        found = [now for now in self._desk.feed.sensors(self._frame.city or None) if self._fits(now)]
+        everything = self._desk.feed.sensors(self._frame.city or None)
+        found = [now for now in everything if self._frame.here(now.sensor.city_code) and self._fits(now)]
         found.sort(key=lambda now: (_WORST_FIRST.index(now.state), now.sensor.sensor_id))
         at = self._desk.clock.now()
         texts = self._desk.texts
@@ -127,6 +129,8 @@ class SensorPage:
     def __init__(self, desk: Desk, request: Request, sensor_id: str) -> None:
         self._desk = desk
         now = desk.feed.sensor(sensor_id)
+        if now is not None and not visitor_of(request).person.serves(now.sensor.city_code):
+            now = None
         days = request.query_params.get("days", "")
         self._days = int(days) if days in {str(one) for one in _SPANS} else _SPANS[0]
         self._sensor_id = sensor_id

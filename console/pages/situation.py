@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import Request
 from nicegui import ui
 
+from console.access import may
 from console.curves import Curve
 from console.dossier import Dossier, measured
 from console.feed import Change
@@ -47,7 +48,10 @@ class Situation:
             language=texts.language.value,
             tiles=desk.settings.console.tile_url,
         )
-        self._queue.show(texts=texts.part("queue", "level", "state", "age"))
+        self._queue.show(
+            texts=texts.part("queue", "level", "state", "age"),
+            may_acknowledge=may(self._frame.person.roles, AlarmAction.ACKNOWLEDGE),
+        )
         self._alarm_panel.show(texts=texts.part("detail", "level", "state", "queue", "act", "age"), message="")
         self._sensor_panel.show(texts=texts.part("detail", "sensor"))
         self._listen()
@@ -125,9 +129,10 @@ class Situation:
     ) -> None:
         """Does it on the version that the person saw, or says in plain words why it was not done."""
         frame, texts = self._frame, self._texts
-        if not frame.actor:
-            frame.say(texts("act.who"), "warning")
-            ui.run_javascript("document.querySelector('.ll-person input').focus()")
+        if not await frame.still():
+            return
+        if not may(frame.person.roles, action) or not await self._mine(alarm_id):
+            frame.say(texts("act.not_yours"), "warning")
             return
         now = self._desk.clock.now()
         try:
@@ -136,7 +141,7 @@ class Situation:
                 self._desk.store,
                 alarm_id,
                 action,
-                actor=frame.actor,
+                actor=frame.person.name,
                 version=version,
                 now=now,
                 reason=REASON,
@@ -154,6 +159,17 @@ class Situation:
             self._alarm_panel.show(message="")
             self._alarm_panel.run_method("written")
             frame.say(texts("act.done", action=texts(f"action.{action.value}")), "positive")
+
+    async def _mine(self, alarm_id: int) -> bool:
+        """Whether the alarm is in one of the person's cities."""
+        person = self._frame.person
+        if not person.cities:
+            return True
+        try:
+            found = await asyncio.to_thread(alarm_store.alarm, self._desk.store, alarm_id)
+        except StoreError:
+            return False
+        return person.serves(found.city_code)
 
     async def _explain_refusal(self, alarm_id: int) -> None:
         """Somebody was first: shows the alarm as it is now, and who did what."""
@@ -179,15 +195,20 @@ class Situation:
         except StoreError:
             self._frame.say(self._texts("error.store"), "negative")
             return None
+        if not self._frame.person.serves(dossier.alarm.city_code):
+            self._frame.say(self._texts("act.not_yours"), "warning")
+            self._choose_alarm(None)
+            return None
         if self._alarm_id == alarm_id:
-            self._alarm_panel.show(alarm=panel(self._desk, dossier, now=self._desk.clock.now()))
+            roles = self._frame.person.roles
+            self._alarm_panel.show(alarm=panel(self._desk, dossier, roles, now=self._desk.clock.now()))
             self._map.show(selected=alarm_id)
             self._queue.show(selected=alarm_id)
         return dossier
 
     async def _draw_sensor(self) -> None:
         now = self._desk.feed.sensor(self._sensor_id) if self._sensor_id else None
-        if now is None:
+        if now is None or not self._frame.person.serves(now.sensor.city_code):
             self._sensor_panel.show(sensor=None)
             return
         at = self._desk.clock.now()
@@ -209,6 +230,7 @@ class Situation:
                 "lat": one.centre.lat,
             }
             for one in self._desk.feed.cities
+            if self._frame.person.serves(one.code)
         ]
         self._map.show(cities=cities, city=self._frame.city)
 

@@ -27,17 +27,17 @@ export default {
       </dl>
       <div class="ll-link" :class="link" role="status"><i aria-hidden="true"></i>{{ texts["bar." + link] }}</div>
       <div class="ll-person">
-        <label>
-          <input v-model="name" maxlength="64" autocomplete="name" :aria-label="texts['bar.operator']"
-            :placeholder="texts['bar.operator']" :title="texts['bar.operator_hint']" @change="remember" /></label>
+        <a class="ll-me" href="/me">{{ person }}</a>
+        <form method="post" action="/logout"><input type="hidden" name="form_key" :value="formKey" />
+          <button type="submit" class="ll-logout">{{ texts["bar.log_out"] }}</button></form>
         <a :href="otherLanguage" :hreflang="otherCode" :lang="otherCode">{{ texts["app.other_language"] }}</a>
       </div>
       <time class="ll-clock">{{ clock }}</time>
     </header>`,
-  props: { texts: Object, cities: Array, city: String, status: Object, actor: String, otherLanguage: String, otherCode: String, pages: Array, links: Array },
-  emits: ["city", "actor"],
+  props: { texts: Object, cities: Array, city: String, status: Object, person: String, formKey: String, otherLanguage: String, otherCode: String, pages: Array, links: Array },
+  emits: ["city"],
   data() {
-    return { tick: 0, online: true, heardAt: Date.now(), name: this.actor };
+    return { tick: 0, online: true, heardAt: Date.now() };
   },
   computed: {
     link() {
@@ -88,10 +88,5 @@ export default {
     age,
     badge,
     say,
-    remember() {
-      const name = this.name.trim();
-      document.cookie = `lifeline_actor=${encodeURIComponent(name)}; path=/; max-age=31536000; SameSite=Strict`;
-      this.$emit("actor", name);
-    },
   },
 };

@@ -76,11 +76,19 @@ def add(
         values = _checked(login, name, roles) | _duties(roles, cities, crew_id, shelter_ids)
         row: Any = connection.execute(_SQL["add"], values | {"now": now}).fetchone()
         if row is None:
-            raise CredentialError(f"the login {login} or the name {name} is taken", advice="choose another")
+            raise CredentialError(
+                f"the login {login} or the name {name} is taken", kind="taken", advice="choose another"
+            )
         made = one(connection, person_id=row.person_id)
         detail = {key: values[key] for key in ("name", "roles", "cities", "crew_id", "shelter_ids")}
         audit.record(connection, who=by, action="person.add", subject=f"person:{login}", detail=detail, at=now)
         return made
+
+
+def check(login: str, name: str, password: str) -> None:
+    """Raises CredentialError where a login, a name or a password would not be taken."""
+    _checked(login, name, [Role.AUDITOR])
+    hash_password(password, login=login)
 
 
 def change(
@@ -230,11 +238,13 @@ def _issue(connection: Connection, purpose: Purpose, person_id: int | None, *, h
 
 def _checked(login: str, name: str, roles: Collection[Role]) -> dict[str, Any]:
     if not LOGIN.fullmatch(login):
-        raise CredentialError(f"{login!r} is no login", advice="small letters, digits, . _ -; 32 at the most")
+        raise CredentialError(
+            f"{login!r} is no login", kind="login", advice="small letters, digits, . _ -; 32 at the most"
+        )
     if not name.strip() or len(name) > LONGEST_NAME or not name.isprintable() or name.startswith("system:"):
-        raise CredentialError(f"{name!r} is no name", advice=f"1 to {LONGEST_NAME} printable characters")
+        raise CredentialError(f"{name!r} is no name", kind="name", advice=f"1 to {LONGEST_NAME} printable characters")
     if not roles:
-        raise CredentialError(f"{login} would have no role", advice=f"name one of {', '.join(Role)}")
+        raise CredentialError(f"{login} would have no role", kind="role", advice=f"name one of {', '.join(Role)}")
     return {"login": login, "name": name.strip()}
 
 
@@ -243,7 +253,9 @@ def _duties(
 ) -> dict[str, Any]:
     for city in cities:
         if len(city) != 6 or not (city.isascii() and city.isdigit()):
-            raise CredentialError(f"{city!r} is no city", advice="give six digits of GB/T 2260, e.g. 220100")
+            raise CredentialError(
+                f"{city!r} is no city", kind="city", advice="give six digits of GB/T 2260, e.g. 220100"
+            )
     return {
         "roles": sorted(role.value for role in roles),
         "cities": sorted(cities),
@@ -253,4 +265,4 @@ def _duties(
 
 
 def _worthless() -> CredentialError:
-    return CredentialError("this link does not work (any more)", advice="ask a supervisor for a new one")
+    return CredentialError("this link does not work (any more)", kind="link", advice="ask a supervisor for a new one")

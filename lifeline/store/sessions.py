@@ -73,10 +73,20 @@ def check_password(store: Store, login: str, password: str, *, address: str, now
     who = people.person(store, login) if fits else None
     if who is None or who.disabled_at:
         _attempted(store, login, address, now, succeeded=False)
-        raise CredentialError("login or password is wrong", advice="a supervisor can reset your password")
+        raise CredentialError("login or password is wrong", kind="wrong", advice="a supervisor can reset your password")
     if not who.needs_totp:
         _attempted(store, login, address, now, succeeded=True)
     return who
+
+
+def confirm_password(store: Store, who: Person, password: str, *, address: str, now: datetime) -> None:
+    """Somebody who is logged in shows once more who he is. Raises CredentialError, StoreError."""
+    _hold(store, who.login, address, now)
+    with store.transaction() as connection:
+        row: Any = connection.execute(_PEOPLE["proofs"], {"login": who.login}).fetchone()
+    if not password_fits(password, row.password_hash if row else None):
+        _attempted(store, who.login, address, now, succeeded=False)
+        raise CredentialError("the present password is wrong", kind="wrong", advice="a supervisor can reset it")
 
 
 def check_code(store: Store, who: Person, code: str, *, address: str, now: datetime) -> None:
@@ -89,7 +99,9 @@ def check_code(store: Store, who: Person, code: str, *, address: str, now: datet
         used = step is not None and connection.execute(_PEOPLE["use_step"], values).fetchone() is not None
     _attempted(store, who.login, address, now, succeeded=used)
     if not used:
-        raise CredentialError("this code is wrong", advice="wait for the next one and see that the clock is right")
+        raise CredentialError(
+            "this code is wrong", kind="code", advice="wait for the next one and see that the clock is right"
+        )
 
 
 def open_session(
@@ -170,10 +182,12 @@ def add_token(
         who = people.one(connection, login=login)
         if extra := set(roles) - who.roles:
             raise CredentialError(
-                f"{login} is no {', '.join(sorted(extra))}", advice="a token has no more rights than its person"
+                f"{login} is no {', '.join(sorted(extra))}",
+                kind="role",
+                advice="a token has no more rights than its person",
             )
         if not 0 < days <= 3660:
-            raise CredentialError(f"{days:g} days is no term of a token", advice="give 1 to 3660")
+            raise CredentialError(f"{days:g} days is no term of a token", kind="days", advice="give 1 to 3660")
         secret = f"lifeline_{new_secret()}"
         given = sorted(role.value for role in roles or who.roles)
         row: Any = connection.execute(

@@ -1,6 +1,6 @@
 """What the console reads: cheap views over the other stages' tables; nothing here writes."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -18,6 +18,8 @@ from lifeline.units import Quantity
 _SQL = queries("views")
 _NEWEST = 2**62
 """Above every id: a page from the start."""
+Cities = str | Collection[str] | None
+"""One city, some, or all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,12 +162,12 @@ def findings_after(store: Store, finding_id: int) -> list[dict[str, Any]]:
     return _rows(store, "findings_after", {"finding_id": finding_id})
 
 
-def findings(
-    store: Store, *, city: str | None, kind: str | None, before: int | None, limit: int
-) -> list[dict[str, Any]]:
+def findings(store: Store, *, city: Cities, kind: str | None, before: int | None, limit: int) -> list[dict[str, Any]]:
     """A page of findings older than number `before`, newest first. Raises StoreError."""
     return _rows(
-        store, "findings", {"city": city, "kind": kind, "before": _NEWEST if before is None else before, "limit": limit}
+        store,
+        "findings",
+        {"cities": _cities(city), "kind": kind, "before": _NEWEST if before is None else before, "limit": limit},
     )
 
 
@@ -178,7 +180,7 @@ def alarms(
     store: Store,
     *,
     states: Sequence[AlarmState],
-    city: str | None,
+    city: Cities,
     kind: str | None,
     level: int | None = None,
     words: str | None = None,
@@ -188,7 +190,7 @@ def alarms(
     """A page of alarms in `states` older than number `before`, `words` in a title, newest first. Raises StoreError."""
     values = {
         "states": [state.value for state in states],
-        "city": city,
+        "cities": _cities(city),
         "kind": kind,
         "level": level,
         "words": words,
@@ -231,11 +233,15 @@ def series(
         ).fetchall()
 
 
-def layer(store: Store, kind: Layer, *, city: str | None) -> str:
+def layer(store: Store, kind: Layer, *, city: Cities) -> str:
     """A layer as the text of a GeoJSON FeatureCollection. Raises StoreError."""
     if kinds := _ASSET_KINDS.get(kind):
-        return str(_one(store, "layer_assets", {"kinds": kinds, "city": city})[0])
-    return str(_one(store, f"layer_{kind.value}", {"city": city})[0])
+        return str(_one(store, "layer_assets", {"kinds": kinds, "cities": _cities(city)})[0])
+    return str(_one(store, f"layer_{kind.value}", {"cities": _cities(city)})[0])
+
+
+def _cities(city: Cities) -> list[str] | None:
+    return city if city is None else [city] if isinstance(city, str) else list(city)
 
 
 def _one(store: Store, name: str, values: dict[str, Any]) -> Any:

@@ -37,6 +37,9 @@ def simulate(
     scenario: Annotated[str, typer.Option(help="name of a shipped scenario, or a TOML file")] = "quiet",
     pack: Annotated[list[Path] | None, typer.Option(help="city pack, may be repeated; none: the demo cities")] = None,
     crew: Annotated[str, typer.Option(help="URL of the console: a simulated crew acknowledges its alarms")] = "",
+    crew_token: Annotated[
+        str, typer.Option(envvar="LIFELINE_CREW_TOKEN", help="API token of a person of the role crew")
+    ] = "",
     every_s: Annotated[float, typer.Option(help="seconds between samples; 0: as often as the pack says")] = 5.0,
     speed: Annotated[float, typer.Option(help="how much faster than the clock the world runs")] = 1.0,
     seed: Annotated[int, typer.Option(help="the same seed gives the same city")] = 20261123,
@@ -57,6 +60,7 @@ def simulate(
             stop=stop,
             report=lambda line: print(f"  {line}", flush=True),
             console_url=crew or None,
+            crew_token=crew_token,
             sample_every_s=every_s or None,
             speed=speed,
         )

@@ -38,7 +38,7 @@ def test_it_beats_and_ends_at_once_though_people_and_programs_follow(store: Stor
         children = subprocess.run(
             ["ps", "-o", "pid=", "--ppid", str(console.process.pid)], capture_output=True, text=True, check=False
         ).stdout.split()
-        with httpx.stream("GET", f"{console.api}/events", timeout=30) as stream:
+        with httpx.stream("GET", f"{console.api}/events", timeout=30, headers=console.bearer()) as stream:
             lines = stream.iter_lines()
             assert next(lines) == ": connected"
             began = time.monotonic()
@@ -57,13 +57,15 @@ def test_the_page_says_when_the_database_is_away_and_when_it_is_back(
     with (
         running(own_database.url, tmp_path / "console.log") as console,
         chromium() as browser,
-        person(browser, f"{console.url}/en") as one,
+        person(browser, console, "/en") as one,
     ):
         link = one.page.locator(".ll-link")
         expect(link).to_have_text("Live")
+        headers = console.bearer()
+        assert httpx.get(f"{console.api}/alarms", headers=headers).status_code == 200
         own_database.stop()
         expect(link).to_contain_text("Database does not answer", timeout=30_000)
-        answer = httpx.get(f"{console.api}/alarms", timeout=60)
+        answer = httpx.get(f"{console.api}/alarms", timeout=60, headers=headers)
         assert answer.status_code == 503
         assert answer.json()["type"] == "urn:lifeline:problem:store-away"
         own_database.start()

@@ -10,13 +10,27 @@ from console.texts import Language, Texts
 from detect.flood.levels import FloodReason
 from detect.residual.event import ResidualReason
 from detect.silence import SilenceReason
+from ingest.backlog import BacklogReason
 from lifeline.alarm import AlarmAction, AlarmState, Level
 from lifeline.asset import AssetKind
 from lifeline.finding import FindingKind
+from lifeline.person import Role
 from lifeline.store.notices import NoticeState
 from lifeline.units import Quantity
 
-CONSOLE = Path(__file__).parents[2] / "console"
+ROOT = Path(__file__).parents[2]
+CONSOLE = ROOT / "console"
+FAULTS = sorted(
+    {
+        kind
+        for path in (ROOT / "lifeline", CONSOLE)
+        for file in path.rglob("*.py")
+        for kind in re.findall(
+            r'CredentialError\([^()]*(?:\([^()]*\)[^()]*)*\bkind="([a-z]+)"', file.read_text(encoding="utf-8")
+        )
+    }
+)
+"""What can be wrong with a password, a code, a link, an account."""
 GROUPS: dict[str, list[str]] = {
     "state": [one.value for one in AlarmState],
     "action": [one.value for one in AlarmAction],
@@ -33,7 +47,9 @@ GROUPS: dict[str, list[str]] = {
     "page": ["situation", "history", "sensors"],
     "queue": ["sound_on", "sound_off"],
     "curve": ["observed", "expected", "threshold"],
-    "rule": [one.value for reasons in (FloodReason, SilenceReason, ResidualReason) for one in reasons],
+    "rule": [one.value for reasons in (FloodReason, SilenceReason, ResidualReason, BacklogReason) for one in reasons],
+    "role": [one.value for one in Role],
+    "door.fault": FAULTS,
     "bar": ["connected", "disconnected", "store_away"],
 }
 """Keys that are put together from a value."""
@@ -45,7 +61,7 @@ _LITERAL = re.compile(
 def _used() -> set[str]:
     literal = {
         plain or detail
-        for path in [*CONSOLE.rglob("*.py"), *CONSOLE.rglob("*.js")]
+        for path in [*CONSOLE.rglob("*.py"), *CONSOLE.rglob("*.js"), *CONSOLE.rglob("*.html")]
         for plain, detail in _LITERAL.findall(path.read_text(encoding="utf-8"))
     }
     return literal | {f"{group}.{value}" for group, values in GROUPS.items() for value in values}

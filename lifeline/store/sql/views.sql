@@ -58,7 +58,7 @@ WHERE alarm_id < %(before)s
   AND state = ANY(%(states)s)
   AND (%(level)s::int IS NULL OR level = %(level)s)
   AND (%(words)s::text IS NULL OR strpos(lower(title_zh || ' ' || title_en), lower(%(words)s)) > 0)
-  AND (%(city)s::text IS NULL OR city_code = %(city)s)
+  AND (%(cities)s::text[] IS NULL OR city_code = ANY(%(cities)s))
   AND (%(kind)s::text IS NULL OR kind = %(kind)s)
 ORDER BY alarm_id DESC
 LIMIT %(limit)s
@@ -69,7 +69,7 @@ SELECT finding_id, subject, kind, phase, city_code, zone_id, detector, reason, b
        probability, sensor_ids, lon, lat, candidates, flow_m3_per_h, depth_m
 FROM finding
 WHERE finding_id < %(before)s
-  AND (%(city)s::text IS NULL OR city_code = %(city)s)
+  AND (%(cities)s::text[] IS NULL OR city_code = ANY(%(cities)s))
   AND (%(kind)s::text IS NULL OR kind = %(kind)s)
 ORDER BY finding_id DESC
 LIMIT %(limit)s
@@ -94,12 +94,16 @@ LIMIT 500
 SELECT coalesce(max(finding_id), 0) AS finding_id FROM finding
 
 -- name: notice_marks
--- One line per live alarm that changes whenever one of its notices does.
-SELECT n.alarm_id, count(*) AS notices, sum(n.attempts) AS attempts, count(n.delivered_at) AS delivered
+-- One line per live alarm that changes whenever one of the notices that tell of it does, alone or among others.
+SELECT a.alarm_id, count(*) AS notices, sum(n.attempts) AS attempts, count(n.delivered_at) AS delivered
 FROM alarm a
-JOIN notice n USING (alarm_id)
+CROSS JOIN LATERAL (
+    SELECT DISTINCT told.notice_id FROM alarm_event e JOIN notice_event told USING (event_id)
+    WHERE e.alarm_id = a.alarm_id
+) told
+JOIN notice n USING (notice_id)
 WHERE a.state NOT IN ('closed', 'cancelled', 'superseded')
-GROUP BY n.alarm_id
+GROUP BY a.alarm_id
 
 -- name: people_near
 -- How many people live within a distance of a point; a degree of latitude is 111.32 km.
@@ -133,7 +137,7 @@ SELECT json_build_object('type', 'FeatureCollection', 'features', coalesce(json_
     'properties', json_build_object('id', asset_id, 'kind', kind, 'city', city_code, 'zone', zone_id,
                                     'data', properties))), '[]'::json))::text
 FROM asset
-WHERE kind = ANY(%(kinds)s) AND (%(city)s::text IS NULL OR city_code = %(city)s)
+WHERE kind = ANY(%(kinds)s) AND (%(cities)s::text[] IS NULL OR city_code = ANY(%(cities)s))
 
 -- name: layer_zones
 -- Zones as a GeoJSON FeatureCollection.
@@ -143,7 +147,7 @@ SELECT json_build_object('type', 'FeatureCollection', 'features', coalesce(json_
     'properties', json_build_object('id', zone_id, 'kind', kind, 'city', city_code, 'district', district,
                                     'zh', name_zh, 'en', name_en))), '[]'::json))::text
 FROM zone
-WHERE %(city)s::text IS NULL OR city_code = %(city)s
+WHERE %(cities)s::text[] IS NULL OR city_code = ANY(%(cities)s)
 
 -- name: layer_shelters
 -- Shelters as a GeoJSON FeatureCollection.
@@ -154,7 +158,7 @@ SELECT json_build_object('type', 'FeatureCollection', 'features', coalesce(json_
         'grade', grade, 'area_m2', area_m2, 'places', floor(area_m2 / nullif(area_per_person_m2, 0)),
         'heated', heated, 'mode', mode, 'conversion_hours', conversion_hours))), '[]'::json))::text
 FROM shelter
-WHERE %(city)s::text IS NULL OR city_code = %(city)s
+WHERE %(cities)s::text[] IS NULL OR city_code = ANY(%(cities)s)
 
 -- name: layer_crews
 -- Crews at their base as a GeoJSON FeatureCollection; the contact is not for everybody and stays out.
@@ -164,4 +168,4 @@ SELECT json_build_object('type', 'FeatureCollection', 'features', coalesce(json_
     'properties', json_build_object('id', crew_id, 'city', city_code, 'zh', name_zh, 'en', name_en,
         'skills', skills, 'people', people))), '[]'::json))::text
 FROM crew
-WHERE %(city)s::text IS NULL OR city_code = %(city)s
+WHERE %(cities)s::text[] IS NULL OR city_code = ANY(%(cities)s)
