@@ -88,6 +88,17 @@ class PipeMap:
         """Between the middles of two pipes, as the crow flies."""
         return float(np.hypot(*(self._middle_m[one] - self._middle_m[other])))
 
+    def distances_m(self, pipes: Ints) -> Floats:
+        """From the middle of each of `pipes` to that of every pipe, (n, n_pipes), as the crow flies."""
+        apart = self._middle_m[pipes][:, None, :] - self._middle_m[None, :, :]
+        distance: Floats = np.hypot(apart[..., 0], apart[..., 1])
+        return distance
+
+    def node_m(self, lonlat: Floats) -> Floats:
+        """Points (n, 2) in metres on the map's plane."""
+        flat: Floats = (lonlat - self._origin) * self._metres
+        return flat
+
     def place(self, posterior: Floats, pipe: int) -> Place:
         """Where the leak may be by `posterior` (n_pipes,), when a crew begins at `pipe`."""
         order = np.argsort(-posterior, kind="stable")

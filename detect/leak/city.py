@@ -11,6 +11,7 @@ from detect.leak.balance import Sensors
 from detect.leak.network import Network, read_network
 from detect.port import Floats, Scope
 from lifeline.asset import Sensor
+from lifeline.errors import SimulationError
 from lifeline.units import PASCAL_PER_METRE_OF_WATER, SECONDS_PER_HOUR, Quantity
 
 LEAST_SLOT_S, LONGEST_SLOT_S = 300.0, 3600.0
@@ -45,7 +46,12 @@ def network_of(text: str) -> Network:
     with tempfile.TemporaryDirectory(prefix="lifeline-network-") as folder:
         path = Path(folder) / "network.inp"
         path.write_text(text, encoding="utf-8")
-        return read_network(path)
+        try:
+            return read_network(path)
+        except ImportError as error:
+            raise SimulationError(
+                f"the hydraulic model needs {error.name}", advice="install Lifeline with its extra `simulators`"
+            ) from error
 
 
 def instruments_of(sensors: tuple[Sensor, ...], network: Network) -> Instruments:

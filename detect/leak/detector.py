@@ -126,6 +126,16 @@ class LeakDetector:
         return self._tracker
 
     @property
+    def baseline(self) -> Baseline | None:
+        """What the model was found to get wrong; None during the calibration."""
+        return self._baseline
+
+    @property
+    def pattern_shift_days(self) -> int:
+        """By so many days the demand patterns of the model are shifted against the calendar."""
+        return self._shift
+
+    @property
     def newest(self) -> np.ndarray | None:
         """What was not expected in the hour that was closed last `(n_channels,)`; None during the calibration."""
         return self._values[-1] if self._values else None
@@ -188,7 +198,7 @@ class LeakDetector:
         model, hours = self.plan.model, self._calibration
         self._shift = model.phase(hours)
         residuals = [model.residual(h, self._shift) for h in hours]
-        prior = self._prior()
+        prior = self.assumed_scatter()
         of_day = np.array([h.local_hour % 24 for h in hours])
         self._baseline, offset = Baseline.fit(residuals, of_day, prior)
         self._tracker = self._new_tracker(offset)
@@ -208,7 +218,7 @@ class LeakDetector:
             settings=self.settings.track,
         )
 
-    def _prior(self) -> np.ndarray:
+    def assumed_scatter(self) -> np.ndarray:
         """Scatter of daily means that is assumed before it is measured."""
         model, set_ = self.plan.model, self.settings
         n = model.n_pressure + model.n_split
