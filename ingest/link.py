@@ -94,6 +94,7 @@ class Link:
         """what is stored and could not be acknowledged, by packet identifier: it comes again"""
         self._was_useful = False
         self._outgoing: deque[tuple[str, bytes]] = deque()
+        self._words: dict[str, bytes] = {}
         self._bell, self._ear = socket.socketpair()
         self._bell.setblocking(False)
         self._ear.setblocking(False)
@@ -112,6 +113,11 @@ class Link:
     def publish(self, topic: str, payload: bytes) -> None:
         """Sends with QoS 1; kept over a reconnect."""
         self._outgoing.append((topic, payload))
+        self.wake()
+
+    def say(self, topic: str, payload: bytes) -> None:
+        """Leaves a retained word with QoS 0: while the socket is not read, nothing that wants an answer may be sent."""
+        self._words[topic] = payload
         self.wake()
 
     def wake(self) -> None:
@@ -245,6 +251,9 @@ class Link:
         while self._outgoing and self._subscribed:
             topic, payload = self._outgoing.popleft()
             self._client.publish(topic, payload, qos=1)
+        while self._words and self._subscribed:
+            topic, payload = self._words.popitem()
+            self._client.publish(topic, payload, qos=0, retain=True)
         if self._sparkplug is not None and self._subscribed:
             for publication in self._sparkplug.wanted():
                 self._publish(publication)

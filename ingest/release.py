@@ -1,4 +1,4 @@
-"""Messages that were rejected because nobody named their device or channel, through the gate again now that somebody has.
+"""Messages that were rejected because nobody named their device or channel go through the gate again once somebody has.
 
 They go as they came, with the time at which they came; what they give is stored as released, for the record. It may be
 done twice, and be cut short anywhere: what is stored already is a duplicate. Each counts as received once more, so the

@@ -8,11 +8,13 @@ import contextlib
 import queue
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from ingest import upkeep
 from ingest.assembler import Assembler, receipt_payload
+from ingest.backlog import Backlog, Watch, findings, subject
 from ingest.batch import Batch
 from ingest.buffer import Buffer
 from ingest.codecs import CODECS
@@ -27,20 +29,24 @@ from ingest.writer import Writer, Written
 from lifeline import metrics
 from lifeline.clock import Clock
 from lifeline.errors import StoreError
+from lifeline.finding import Finding, Phase
 from lifeline.log import logger
 from lifeline.mqtt import BrokerAddress
 from lifeline.settings import Settings
+from lifeline.store.backlog import Standing, settle
 from lifeline.store.devices import fold_tallies
 from lifeline.store.pool import Store
 from lifeline.store.readings import forget_arrivals
 from lifeline.store.sensors import sensors
-from lifeline.store.stages import beat
+from lifeline.store.sensors import version as sensors_version
+from lifeline.store.stages import StageBeat, beat, stages
 
 STAGE = "ingest"
 BEAT_S = 2.0
 REFRESH_S = 30.0
 REFRESH_FOR_STRANGER_S = 3.0
 FORGET_S = 600.0
+BACKLOG_LOOK_S = 30.0
 FIRST_RETRY_S = 0.1
 LONGEST_RETRY_S = 5.0
 BYTES_PER_READING = 32
@@ -91,10 +97,15 @@ class Worker:
         )
         self._writer = Writer(store, Quarantine.of(own))
         self._table = SensorTable(())
+        self._table_version: tuple[int, int] | None = None
         self._refreshed_at = float("-inf")
         self._failure: Exception | None = None
         self._ready: queue.Queue[tuple[list[Message], Batch]] = queue.Queue(maxsize=1)
-        self._pulse = _Pulse(store, clock, self._buffer, name)
+        self._backlog = Backlog(self._buffer, own.backlog_limit_s)
+        self._watch = Watch(
+            self._backlog, self._link, clock, name=partition.client_id(own.client_id), limit_s=own.backlog_limit_s
+        )
+        self._pulse = _Pulse(store, clock, self._buffer, name, self._backlog, own.backlog_limit_s)
 
     @property
     def held(self) -> int:
@@ -113,6 +124,7 @@ class Worker:
         threads = [
             threading.Thread(target=self._watched, args=(self._link.run, link_stop), name="ingest-link"),
             threading.Thread(target=self._pulse.run, args=(link_stop,), name="ingest-pulse"),
+            threading.Thread(target=self._watch.run, args=(link_stop,), name="ingest-watch"),
         ]
         if self._is_first:
             keeping = {"stop": link_stop, "clock": self._clock}
@@ -173,6 +185,7 @@ class Worker:
 
     def _settle(self, messages: Sequence[Message], batch: Batch, written: Written) -> None:
         """What follows the commit: room in the buffer, acknowledgements, receipts."""
+        self._backlog.committed(batch, messages[0].received_us, self._clock.now().timestamp())
         self._buffer.settle(messages)
         self._link.acknowledge(messages)
         if self._ports is not None:
@@ -209,6 +222,7 @@ class Worker:
             try:
                 written = self._writer.write(batch)
             except StoreError as error:
+                self._backlog.refused()
                 _log.warning("not stored, will try again", error=str(error), retry_s=retry_s, held=self._buffer.held)
                 if self._failure is not None or self._clock.wait(retry_s, stop):
                     return None
@@ -231,7 +245,9 @@ class Worker:
         """Reads the sensors anew; at the start until the database answers, later one try. True where it did."""
         while not stop.is_set():
             try:
-                self._table = SensorTable(sensors(self._store))
+                version = sensors_version(self._store)
+                if version != self._table_version:
+                    self._table, self._table_version = SensorTable(sensors(self._store)), version
                 self._refreshed_at = time.monotonic()
                 return True
             except StoreError as error:
@@ -249,7 +265,13 @@ def _likely_readings(messages: Sequence[Message]) -> int:
 class _Pulse:
     """The stage's figures: metrics at once, the heartbeat every BEAT_S from a thread of its own."""
 
-    def __init__(self, store: Store, clock: Clock, buffer: Buffer, worker: str) -> None:
+    def __init__(
+        self, store: Store, clock: Clock, buffer: Buffer, worker: str, backlog: Backlog, backlog_limit_s: float
+    ) -> None:
+        self._backlog = backlog
+        self._backlog_limit_s = backlog_limit_s
+        self._has_backlog = True
+        self._looked_at: datetime | None = None
         self._store = store
         self._clock = clock
         self._buffer = buffer
@@ -277,16 +299,57 @@ class _Pulse:
             rate = (readings - counted) / max(now - at, 1e-9)
             counted, at = readings, now
             metrics.BUFFERED.set(self._buffer.held)
+            peak_s = self._backlog.peak()
             try:
-                self._beat({"readings_per_s": round(rate, 1), "buffered": self._buffer.held, "rejects": self._rejects})
+                self._look_back()
+                self._beat(
+                    {
+                        "readings_per_s": round(rate, 1),
+                        "buffered": self._buffer.held,
+                        "rejects": self._rejects,
+                        "backlog_s": round(peak_s, 1),
+                        "backlog_reason": self._backlog.reason.value,
+                    }
+                )
+                self._tell_backlog(peak_s)
                 fold_tallies(self._store)
                 if now - forgot_at > FORGET_S:
                     forget_arrivals(self._store)
                     forgot_at = now
             except StoreError as error:
+                self._backlog.untold(peak_s)
                 _log.debug("no heartbeat", error=str(error))
             if stop.wait(BEAT_S):
                 return
+
+    def _look_back(self) -> None:
+        """Once, before the first sign of life: where ingest has been away, much may wait at the broker."""
+        if self._looked_at is not None:
+            return
+        now = self._clock.now()
+        beats = [one.beat_at for one in stages(self._store) if one.stage == STAGE]
+        if beats and (now - max(beats)).total_seconds() > self._backlog_limit_s:
+            self._backlog.suspect(now.timestamp())
+        self._looked_at = now
+
+    def _tell_backlog(self, peak_s: float) -> None:
+        """Findings about what waits, for all workers; without a backlog a look now and then sees that none stands."""
+        now = self._clock.now()
+        is_due = self._looked_at is None or (now - self._looked_at).total_seconds() > BACKLOG_LOOK_S
+        if not (self._has_backlog or is_due or peak_s > self._backlog_limit_s):
+            return
+        self._looked_at = now
+        limit_s = self._backlog_limit_s
+
+        def decide(beats: Sequence[StageBeat], standing: Mapping[str, Standing | None]) -> list[Finding]:
+            self._has_backlog = any(last is not None and last.phase is not Phase.END for last in standing.values())
+            found = findings(beats, standing, limit_s=limit_s, now=now)
+            self._has_backlog = self._has_backlog or bool(found)
+            return found
+
+        for finding in settle(self._store, decide, stage=STAGE, prefix=subject(""), now=now):
+            metrics.FINDINGS.labels(finding.kind.value, finding.phase.value).inc()
+            _log.info("backlog finding", city=finding.city_code, phase=finding.phase.value, reason=finding.reason)
 
     def _beat(self, detail: dict[str, Any]) -> None:
         beat(

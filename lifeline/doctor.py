@@ -1,16 +1,18 @@
 """Checks every part of a deployment and says of each, in one line, how it stands and what to do."""
 
+import json
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+from typing import Any
 
 import paho.mqtt.client as mqtt
 
 from lifeline.clock import Clock
 from lifeline.errors import LifelineError
-from lifeline.mqtt import BrokerAddress
+from lifeline.mqtt import BACKLOG_TOPIC, BrokerAddress
 from lifeline.settings import Settings
 from lifeline.store.cities import cities
 from lifeline.store.health import edition, outbox, server_time
@@ -23,6 +25,7 @@ from lifeline.store.stages import stages
 CLOCK_TOLERANCE_S = 2.0
 BEAT_LIMIT_S = 15.0
 STAGES = ("ingest", "detect", "alerts", "console")
+_RETAINED_S = 0.3
 _DROPPED = "$SYS/broker/publish/messages/dropped"
 _VERSION = "$SYS/broker/version"
 
@@ -48,6 +51,7 @@ class Check:
 def examine(settings: Settings, *, clock: Clock) -> Iterator[Check]:
     """All checks, one after the other; a part that is away is a fault, never an exception."""
     yield _guarded("broker", lambda: broker_check(settings.require_mqtt()))
+    yield _guarded("waiting", lambda: waiting_check(settings.require_mqtt(), clock))
     try:
         url = settings.require_database()
         store = Store(url, name="lifeline-doctor", connections=1, timeout_s=5.0)
@@ -114,6 +118,51 @@ def broker_check(url: str, *, timeout_s: float = 5.0) -> Check:
             "give it the rules of deploy/mosquitto/mosquitto.conf; raise max_queued_bytes if it has them",
         )
     return Check("broker", Verdict.OK, f"{seen.get(_VERSION, 'answers')}, 0 messages dropped")
+
+
+def waiting_check(url: str, clock: Clock, *, timeout_s: float = 5.0) -> Check:
+    """What the workers of ingest have said last of their backlog, on the broker: needs no database.
+
+    Raises SettingsError.
+    """
+    address = BrokerAddress.parse(url)
+    said: dict[str, dict[str, Any]] = {}
+    done = threading.Event()
+
+    def on_connect(client: mqtt.Client, _data: object, _flags: object, _reason: object, _properties: object) -> None:
+        client.subscribe(BACKLOG_TOPIC + "+", qos=1)
+
+    def on_subscribe(_client: mqtt.Client, _data: object, _mid: int, _codes: object, _properties: object) -> None:
+        done.set()
+
+    def on_message(_client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -> None:
+        try:
+            word = json.loads(message.payload)
+            said[message.topic.removeprefix(BACKLOG_TOPIC)] = {"at": float(word["at"]), **word}
+        except (ValueError, KeyError, TypeError):
+            return
+
+    client = address.client("")
+    client.on_connect, client.on_subscribe, client.on_message = on_connect, on_subscribe, on_message
+    try:
+        client.connect(address.host, address.port, keepalive=10)
+    except OSError as error:
+        return Check("waiting", Verdict.FAULT, f"no answer: {error}", "start the broker, or correct LIFELINE_MQTT_URL")
+    client.loop_start()
+    done.wait(timeout_s)
+    threading.Event().wait(_RETAINED_S)  # retained messages follow the answer
+    client.disconnect()
+    client.loop_stop()
+    waiting = {name: word for name, word in said.items() if word.get("backlog_s")}
+    if not waiting:
+        return Check("waiting", Verdict.OK, f"{len(said)} ingest sessions say that nothing waits")
+    now_s = clock.now().timestamp()
+    seen = "; ".join(
+        f"{name}: {word.get('messages', 0):,} messages in hand, the oldest waits {word['backlog_s']:.0f} s"
+        f" ({word.get('reason', '')}), said {now_s - word['at']:.0f} s ago"
+        for name, word in sorted(waiting.items())
+    )
+    return Check("waiting", Verdict.FAULT, seen, "bring the database back; nothing is lost, the broker queues")
 
 
 def database_check(store: Store) -> Check:

@@ -9,6 +9,7 @@ REJECTS = Counter("lifeline_rejects_total", "Rejected readings by reason", ["rea
 BUFFERED = Gauge("lifeline_buffered_messages", "MQTT messages taken and not yet committed")
 PARTITIONS = Gauge("lifeline_partitions", "Partitions that this ingest process takes from")
 TAKEOVERS = Counter("lifeline_takeovers_total", "Partitions taken from a worker that had gone or was silent")
+BACKLOG_SECONDS = Gauge("lifeline_backlog_seconds", "How long the oldest uncommitted reading has waited", ["session"])
 COMMIT_SECONDS = Histogram("lifeline_commit_seconds", "Time of one ingest transaction")
 DELAY_SECONDS = Histogram(
     "lifeline_delay_seconds",
@@ -27,6 +28,13 @@ NOTICE_SECONDS = Histogram(
 )
 OUTBOX = Gauge("lifeline_outbox_notices", "Notices that are not delivered, by state", ["state"])
 """state: waiting, dead"""
+CALLS = Counter("lifeline_calls_total", "People called since nobody answered, by role", ["role"])
+ALARM_RATE = Gauge(
+    "lifeline_alarm_rate", "Alarms told in the last hour per 10 minutes and operator (EEMUA 191)", ["city"]
+)
+FLOOD_SHARE = Gauge("lifeline_alarm_flood_share", "Share of the last 24 hours in alarm flood", ["city"])
+CHATTERING = Gauge("lifeline_chattering_subjects", "Subjects that come and go, last 24 hours", ["city"])
+STALE = Gauge("lifeline_stale_alarms", "Live alarms that nobody has touched for long", ["city"])
 RESTARTS = Counter("lifeline_stage_restarts_total", "Restarts of a crashed stage", ["stage"])
 
 

@@ -8,6 +8,8 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from lifeline.errors import SettingsError
 
+BACKLOG_TOPIC = "lifeline/1/status/ingest/"
+"""And the client id of a worker: retained, how long readings wait for the store (docs/wire.md)."""
 _PORTS = {"mqtt": 1883, "mqtts": 8883}
 
 

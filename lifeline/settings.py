@@ -10,7 +10,7 @@ import tomllib
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from lifeline.errors import SettingsError
@@ -66,8 +66,18 @@ class ChannelSettings(BaseModel):
 
     model_config = _STRICT
     name: str = Field(description="how policy and notices call it")
-    kind: str = Field(description="webhook: JSON by HTTP POST; smtp: mail; see docs/alarms.md")
-    address: str = Field(description="URL of the receiver, or the mail address")
+    kind: str = Field(
+        description="webhook: JSON by HTTP POST; smtp: mail; wecom, dingtalk, feishu: group bots; mqtt: devices; "
+        "apprise: any of its services; see docs/alarms.md"
+    )
+    address: str = Field(description="URL of the receiver, the mail address, the topic; for bots and apprise a name")
+    url: SecretStr = Field(
+        SecretStr(""), description="bots: address of the bot; apprise: its URL; mqtt: another broker"
+    )
+    secret: SecretStr = Field(SecretStr(""), description="dingtalk, feishu: the bot's signing secret")
+    per_minute: float = Field(0.0, ge=0, description="messages a minute at the most; 0: what the kind allows")
+    fallback: str = Field("", description="name of the channel that is used when this one does not take a notice")
+    confirm: bool = Field(True, description="mqtt: a device has to confirm each message")
     smtp_url: str = Field("", description="smtp://[user:password@]host:port of the mail server")
     sender: str = Field("lifeline@localhost", description="From of mails")
     language: Literal["zh", "en"] = Field("zh", description="language of the text")
@@ -85,6 +95,20 @@ class AlertsSettings(BaseModel):
     delivery_timeout_s: float = Field(10.0, gt=0, description="how long a receiver may take to answer")
     poll_s: float = Field(1.0, gt=0, description="longest sleep between two looks at findings and the outbox")
     console_url: str = Field("", description="where people reach the console, for links; empty: console.host and port")
+    fallback_attempts: int = Field(4, gt=0, description="attempts before a notice goes to the fallback of its channel")
+    roster_file: str = Field("", description="who is on duty (docs/alarms.md); empty: nobody is called by name")
+    users_file: str = Field("", description="critical users, CSV (docs/alarms.md); empty: none are known")
+    answer_secret: SecretStr = Field(
+        SecretStr(""), description="signs the links by which people answer, 16 characters or more; empty: no links"
+    )
+    answer_hours: float = Field(12.0, gt=0, description="how long such a link works")
+    sender_id: str = Field(
+        "lifeline.invalid", pattern=r"^[A-Za-z0-9.@_-]+$", description="sender of public messages, a domain or address"
+    )
+    sender_name: str = Field("城市生命线监测", description="who publishes, in words")
+    sender_code: str = Field(
+        "", pattern=r"^([0-9]{14})?$", description="14 digits of the national form; empty: made of the city's code"
+    )
     policy_file: str = Field("", description="policy of levels and telling (docs/alarms.md); empty: the built-in one")
 
 
@@ -114,6 +138,18 @@ class RetentionSettings(BaseModel):
     )
 
 
+class GrafanaSettings(BaseModel):
+    """A Grafana that `lifeline grafana push` brings dashboards to."""
+
+    model_config = _STRICT
+    url: str = Field("", description="address of the Grafana; empty: none")
+    token: str = Field("", repr=False, description="token of a service account with the role Admin")
+    database_url: str = Field(
+        "", repr=False, description="postgresql://grafana:password@host:port/name, as it reaches it"
+    )
+    contact_url: str = Field("", description="mailto:address or https://receiver of its own alerts; empty: none")
+
+
 class Settings(BaseSettings):
     """All settings. Raises SettingsError through `load`."""
 
@@ -138,6 +174,7 @@ class Settings(BaseSettings):
     alerts: AlertsSettings = Field(default_factory=AlertsSettings, description="from findings to people")
     console: ConsoleSettings = Field(default_factory=ConsoleSettings, description="page and REST API")
     retention: RetentionSettings = Field(default_factory=RetentionSettings, description="how long what is kept")
+    grafana: GrafanaSettings = Field(default_factory=GrafanaSettings, description="dashboards in a Grafana")
 
     @classmethod
     def settings_customise_sources(

@@ -131,7 +131,7 @@ def known_by_now(store: Store) -> list[Sender]:
 
 
 def open_rejects(store: Store, sender: Sender, *, after: int, limit: int) -> list[OpenReject]:
-    """Rejects with a number above `after` whose messages may go through the gate again, lowest first. Raises StoreError."""
+    """Rejects above number `after` whose messages may go through the gate again, lowest first. Raises StoreError."""
     query = {"city_code": sender[0], "device_id": sender[1], "after": after, "limit": limit}
     with store.transaction() as connection:
         return [OpenReject(*row) for row in connection.execute(_SQL["open_rejects"], query)]

@@ -13,7 +13,6 @@ from rich.console import Console
 from ingest import upkeep
 from lifeline.clock import SetClock
 from lifeline.errors import StoreError
-from lifeline.verbs.retention import retention_command
 from lifeline.settings import RetentionSettings, Settings
 from lifeline.store import rollups
 from lifeline.store.health import edition
@@ -21,6 +20,7 @@ from lifeline.store.pool import Connection, Store
 from lifeline.store.readings import READING, add, conservation
 from lifeline.store.retention import Kind, Outcome, holdings, keep_compressed, remove
 from lifeline.store.rollups import ROLLUP, Width, roll_up, rollup
+from lifeline.verbs.retention import retention_command
 from tests.ingesting import load_devices
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
