@@ -74,7 +74,7 @@ def load_devices(store: Store, first: int, last: int) -> None:
             "INSERT INTO sensor (sensor_id, city_code, device_id, channel, quantity, unit, site, lon, lat,"
             " elevation_m, interval_s, range_min, range_max, name_zh, name_en)"
             " SELECT 'S' || i, %s, 'D' || i, 'p', 'pressure', 'Pa', 'junction', 126.5, 43.8, 0, 60, 0, 1e6, '', ''"
-            " FROM generate_series(%s, %s) i",
+            " FROM generate_series(%s::int, %s::int) i",
             (CITY, first, last),
         )
 
@@ -114,7 +114,7 @@ def flow(
     """Lets `devices` send for `duration_s` and follows the table until everything has come, or a minute longer."""
     argv = [sys.executable, "-m", "benchmarks.gateway", str(broker.port)]
     argv += [str(messages_per_s), str(duration_s), str(devices)]
-    since, already = position(store), _rows(store)
+    since, already = position(store), stored(store)
     began = time.monotonic()
     worked = {name: _processor_s(pid) for name, pid in pids.items()}
     newest = np.full(_last_key(store) + 1, np.iinfo("i8").min)
@@ -142,20 +142,21 @@ def flow(
         told = json.loads(sender.communicate(timeout=_SETTLE_S)[0])
     listener.close()
     cores = {name: (_processor_s(pid) - worked[name]) / took_s for name, pid in pids.items()}
-    lost = told["sent"] - (_rows(store) - already)
+    lost = told["sent"] - (stored(store) - already)
     return Flow(told["sent"], lost, np.concatenate(delays), told["behind_s"], memory, cores)
 
 
-def _rows(store: Store) -> int:
+def stored(store: Store) -> int:
     """Readings that were ever stored, by the row that goes with each transaction."""
-    return _number(store, "SELECT coalesce(sum(readings), 0)::bigint AS number FROM arrival")
+    return number(store, "SELECT coalesce(sum(readings), 0)::bigint AS number FROM arrival")
 
 
 def _last_key(store: Store) -> int:
-    return _number(store, "SELECT max(sensor_key) AS number FROM sensor")
+    return number(store, "SELECT max(sensor_key) AS number FROM sensor")
 
 
-def _number(store: Store, query: str) -> int:
+def number(store: Store, query: str) -> int:
+    """What `query` says in its column `number`."""
     with store.transaction() as connection:
         row = connection.execute(query.encode()).fetchone()
     assert row is not None

@@ -21,13 +21,21 @@ _PUBACK = 0x40
 _GIVE_UP_S = 60.0
 
 
-def publish(number: int, mid: int, at_s: float, value: float) -> bytes:
-    """The PUBLISH packet of device `number`: value in Pa at a time."""
-    topic = b"lifeline/1/%b/D%d/up/senml" % (CITY.encode(), number)
-    payload = b'[{"bn":"D%d:","bt":%.6f,"n":"p","u":"Pa","v":%.1f}]' % (number, at_s, value)
-    body = struct.pack(">H", len(topic)) + topic + struct.pack(">HB", mid, 0) + payload
-    length = bytes([len(body)]) if len(body) < 128 else bytes([len(body) & 0x7F | 0x80, len(body) >> 7])
-    return b"\x32" + length + body
+def packet(topic: str, payload: bytes, mid: int) -> bytes:
+    """A PUBLISH packet of QoS 1."""
+    name = topic.encode()
+    body = struct.pack(">H", len(name)) + name + struct.pack(">HB", mid, 0) + payload
+    length, left = bytearray(), len(body)
+    while left > 0x7F:
+        length.append(left & 0x7F | 0x80)
+        left >>= 7
+    return b"\x32" + bytes((*length, left)) + body
+
+
+def single(device: int, mid: int, at_s: float, value: float) -> bytes:
+    """The packet of one reading: value in Pa at a time."""
+    payload = b'[{"bn":"D%d:","bt":%.6f,"n":"p","u":"Pa","v":%.1f}]' % (device, at_s, value)
+    return packet(f"lifeline/1/{CITY}/D{device}/up/senml", payload, mid)
 
 
 class Gateway:
@@ -88,7 +96,7 @@ def main() -> None:
         now_s = time.time()
         gateway.send(
             [
-                publish(1 + i % devices, 1 + i % LAST_MID, now_s + (i - gateway.sent) * 1e-6, 300_000 + i % 100)
+                single(1 + i % devices, 1 + i % LAST_MID, now_s + (i - gateway.sent) * 1e-6, 300_000 + i % 100)
                 for i in range(gateway.sent, min(due, gateway.sent + IN_FLIGHT // 2))
             ]
         )

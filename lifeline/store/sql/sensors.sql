@@ -5,3 +5,7 @@ SELECT sensor_id, device_id, channel, quantity, unit, site, lon, lat, name_zh, n
 FROM sensor
 WHERE (%(city_code)s::text IS NULL OR city_code = %(city_code)s) AND (%(include_retired)s OR retired_at IS NULL)
 ORDER BY sensor_id
+
+-- name: version
+-- Another number after every change of a sensor: each writes a new row version under a higher transaction number.
+SELECT count(*) AS sensors, coalesce(sum(xmin::text::bigint), 0)::bigint AS version FROM sensor
