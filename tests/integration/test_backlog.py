@@ -5,6 +5,8 @@ import time
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
+import pytest
+
 from deploy.local.broker import LocalBroker
 from deploy.local.database import LocalDatabase
 from ingest.backlog import findings, subject
