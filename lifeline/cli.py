@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 
 from lifeline.errors import LifelineError
-from lifeline.verbs import audit, city, evaluate, people, stages, upkeep, world
+from lifeline.verbs import audit, city, evaluate, grafana, leak, people, stages, upkeep, world
 
 app = typer.Typer(
     help="Lifeline: a city's pipe-network and flood sensors, from the reading to the crew.",
@@ -22,6 +22,8 @@ app.add_typer(city.app, name="city")
 app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(people.app, name="people")
 app.add_typer(audit.app, name="audit")
+app.add_typer(leak.app)
+app.add_typer(grafana.app, name="grafana")
 
 
 def main() -> None:

@@ -80,6 +80,11 @@ class PipeMap:
         self._lines_m = [(line - self._origin) * self._metres for line in lines]
         self._middle_m = np.array([_middle(line) for line in self._lines_m])
 
+    @property
+    def lines_m(self) -> list[Floats]:
+        """The course of each pipe (n_points, 2), metres on the map's plane."""
+        return self._lines_m
+
     def middle(self, pipe: int) -> Position:
         """The middle of a pipe's course."""
         return self._position(self._middle_m[pipe])
