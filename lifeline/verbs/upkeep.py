@@ -61,7 +61,8 @@ def show_settings() -> None:
             if isinstance(value, dict):
                 add(value, f"{prefix}{name}.")
             else:
-                table.add_row(prefix + name, _without_password(str(value)))
+                hidden = value and name in _SECRETS
+                table.add_row(prefix + name, "***" if hidden else _without_password(str(value)))
 
     add(settings_module.load().model_dump(), "")
     out.print(table)
@@ -92,6 +93,9 @@ def resend(channel: Annotated[str, typer.Option(help="only notices of this chann
 
     with open_store() as store:
         out.print(f"{revive(store, now=SystemClock().now(), channel=channel or None)} notices are sent again")
+
+
+_SECRETS = ("token",)
 
 
 def _without_password(text: str) -> str:
