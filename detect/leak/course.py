@@ -52,7 +52,7 @@ class Course:
             return None
         expected = [inflow - (unexpected - usual) for _, inflow, unexpected in known]
         return {
-            "quantity": "zone_inflow",
+            "quantity": "balance",
             "unit": "m3/h",
             "times": [iso((hour + 0.5) * 3600.0) for hour, _, _ in known],
             "observed": [round(inflow, 3) for _, inflow, _ in known],
