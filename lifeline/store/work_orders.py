@@ -200,8 +200,8 @@ def act(
 
     `crew_id` is the crew that the person belongs to, empty for operators: accepting, arriving, mending is for the crew
     that is asked or has it, or an operator in its stead; verifying is for somebody who did not mend it and is not of
-    its crew. `done_at` and `client_action_id` come from a phone, which may have been without a net: the same act sent again
-    is done once and answered again. `version`, where given, is the one that the person saw.
+    its crew. `done_at` and `client_action_id` come from a phone, which may have been without a net: the same act sent
+    again is done once and answered again. `version`, where given, is the one that the person saw.
 
     Raises NotFoundError, StaleVersionError, IllegalTransitionError and StoreError; then nothing has changed.
     """
