@@ -4,7 +4,6 @@ import random
 import threading
 import time
 
-import orjson
 import pytest
 
 from deploy.local.broker import LocalBroker
@@ -13,6 +12,7 @@ from ingest.worker import Worker
 from lifeline.clock import SystemClock
 from lifeline.mqtt import BrokerAddress
 from lifeline.settings import Settings
+from lifeline.store.devices import devices
 from lifeline.store.pool import Store
 from lifeline.store.readings import conservation
 from simulators.devices import Patience
@@ -233,44 +233,26 @@ def test_messages_in_reverse_order(broker: LocalBroker, store: Store) -> None:
     assert lawful(store).received == len(sent)
 
 
-@pytest.mark.parametrize("garbage", [500, pytest.param(100_000, marks=pytest.mark.slow)])
-def test_garbage_mixed_into_good_messages(broker: LocalBroker, store: Store, garbage: int) -> None:
-    load_devices(store, DEVICES)
+def test_clocks_eight_hours_off(broker: LocalBroker, store: Store) -> None:
+    load_devices(store, 3)
     open_session(broker.url)
-    sent = readings(0, 50)
-    chance = random.Random(1)
-    good = iter(sent.items())
+    now_s, off_s = int(time.time()), 8 * 3600
+    right = {("D1", now_s - 60 * minute): float(minute) for minute in range(50)}
+    behind = {("D2", at - off_s): value for (_, at), value in right.items()}
+    ahead = {("D3", at + off_s): value for (_, at), value in right.items()}
     with IngestProcess(store.url, broker.url), Publisher(broker.url) as publisher:
-        for number in range(garbage):
-            publisher.send(up(f"D{1 + number % DEVICES}"), _garbage(chance))
-            if number % 1_000 == 999:
-                publisher.flush()
-            if number % max(1, garbage // len(sent)) == 0:
-                for (device, at), value in [next(good, None) or ((None, 0), 0.0)]:
-                    if device is not None:
-                        publisher.send(up(device), pack(device, [(at, value)]))
-        for (device, at), value in good:
-            publisher.send(up(device), pack(device, [(at, value)]))
+        for one, two, three in zip(right.items(), behind.items(), ahead.items(), strict=True):
+            for (device, at), value in (one, two, three):
+                publisher.send(up(device), pack(device, [(at, value)]))
         publisher.flush()
-        wait_for(lambda: count(store, "reading") >= len(sent), timeout_s=200)
-        wait_for(lambda: conservation(store).received >= garbage + len(sent), timeout_s=200)
-    assert stored(store) == sent
-    law = lawful(store)
-    assert law.rejected >= garbage
-
-
-def _garbage(chance: random.Random) -> bytes:
-    """A payload that is damaged somewhere: other bytes, cut, or a field turned into something else."""
-    records = orjson.loads(pack("D1", [(NOW_S - 10, 1.0), (NOW_S - 20, 2.0)]))
-    kind = chance.randrange(3)
-    if kind == 0:
-        return chance.randbytes(chance.randrange(1, 80))
-    if kind == 1:
-        whole = orjson.dumps(records)
-        return whole[: chance.randrange(1, len(whole))]
-    for record in records:
-        record[chance.choice(["v", "t", "bn", "n"])] = chance.choice([None, "x", [], {}, True])
-    return orjson.dumps(records)
+        wait_for(lambda: conservation(store).received == 3 * len(right))
+    assert stored(store) == right | behind
+    assert lawful(store).rejected == len(ahead)
+    skews_h = {device.device_id: round((device.clock_skew_s or 0.0) / 3600) for device in devices(store)}
+    assert skews_h["D3"] == 8
+    with store.transaction() as connection:
+        rows = connection.execute("SELECT device_id, reason, sum(times) AS times FROM reject GROUP BY 1, 2").fetchall()
+    assert [(row.device_id, row.reason, row.times) for row in rows] == [("D3", "future", len(ahead))]
 
 
 def _waits_for_lock(store: Store) -> bool:
