@@ -3,26 +3,29 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from alerts import grouping, lifecycle, text
+from alerts import lifecycle, text
+from alerts.assess import Assessment, assess
+from alerts.caller import Caller
+from alerts.inforce import Rules
 from alerts.lifecycle import Decision, Step, Why
-from alerts.policy import Audience, Policy, assess
-from alerts.telling import Case, Told, tell
+from alerts.surroundings import Surroundings
+from alerts.teller import ACTOR, Teller, scene_of
 from lifeline import log
-from lifeline.alarm import Alarm, AlarmAction, Level, Standing
+from lifeline.alarm import Alarm, AlarmAction, AlarmState, Level, Standing
 from lifeline.asset import Name
 from lifeline.clock import Clock
+from lifeline.errors import StoreError
 from lifeline.finding import Finding
 from lifeline.metrics import ALARMS
 from lifeline.settings import Settings
-from lifeline.store.decisions import Docket, Place, Untold, docket
+from lifeline.store.decisions import Docket, Place, docket
 from lifeline.store.pool import Store
 
-ACTOR = "system:alerts"
 NAME = "alerts"
-AT_ONCE = 50
-"""Findings of one transaction: a storm is told of in steps, not at its end."""
-UNTOLD_AT_ONCE = 1000
-"""Events of one transaction that may be told."""
+AT_ONCE = 1000
+"""Findings of one transaction, which take one round trip together."""
+CAREFULLY = 50
+"""Findings of one transaction where each is guarded by itself, after one of many could not be written."""
 
 _log = log.logger("engine")
 
@@ -30,171 +33,189 @@ _log = log.logger("engine")
 class Decider:
     """Decides what the docket holds. Several may run; the docket lets one decide at a time."""
 
-    def __init__(self, store: Store, settings: Settings, policy: Policy, clock: Clock) -> None:
+    def __init__(self, store: Store, settings: Settings, rules: Rules, clock: Clock) -> None:
         self._store = store
-        self._settings = settings
-        self._policy = policy
+        self._rules = rules
         self._clock = clock
+        self._surroundings = Surroundings(store)
+        self._teller = Teller(settings)
+        self._caller = Caller(settings)
+        self._careful = 0
 
     def work(self) -> bool:
         """One transaction; True where more findings may wait. Raises StoreError, and then nothing has happened."""
-        rhythm = self._policy.rhythm
-        with docket(self._store, engine=NAME, now=self._clock.now()) as opened:
-            findings = opened.findings(AT_ONCE)
+        now = self._clock.now()
+        self._rules.look(now)
+        try:
+            with docket(self._store, engine=NAME, now=now) as opened:
+                return self._work(opened)
+        except StoreError:
+            raise
+        except Exception:
+            if self._careful:
+                raise
+            _log.exception("findings cannot be decided together; one by one they are")
+            self._careful = AT_ONCE
+            return True
+
+    def _work(self, opened: Docket) -> bool:
+        policy, known = self._rules.policy, self._rules.roster
+        findings = opened.findings(CAREFULLY if self._careful else AT_ONCE)
+        if self._careful:
+            self._careful = max(0, self._careful - max(len(findings), 1))
             for finding in findings:
-                self._finding(opened, finding)
-            for standing in opened.due(settle_s=rhythm.settle_s, lower_after_s=rhythm.lower_after_s, limit=AT_ONCE):
-                self._time(opened, standing)
-            self._tell(opened)
+                self._guarded(opened, finding)
+        else:
+            for chunk in _subjects_once(findings):
+                opened.prepare(chunk)
+                with opened.together():
+                    for finding in chunk:
+                        self._decide(opened, finding)
+        self._times(opened)
+        self._teller.work(opened, policy, known)
+        if known is not None:
+            self._caller.work(opened, policy, known)
         return bool(findings)
 
-    def _finding(self, opened: Docket, finding: Finding) -> None:
+    def _guarded(self, opened: Docket, finding: Finding) -> None:
         try:
             with opened.guarded():
+                opened.prepare([finding])
                 self._decide(opened, finding)
+        except StoreError:
+            raise
         except Exception:
             _log.exception("finding cannot be decided", finding=finding.finding_id, subject=finding.subject)
             self._undecidable(opened, finding)
 
     def _decide(self, opened: Docket, finding: Finding) -> None:
         place = opened.place(finding)
-        assessed = assess(finding, self._policy, place.levels, place.site)
+        around = self._surroundings.around(finding.city_code, place.timezone, self._rules.users, opened.now)
+        policy = self._rules.policy
+        assessed = assess(finding, policy, place.levels, place.site, around, place.zone_kind)
         standing = opened.standing(finding.subject)
         previous = None if standing else opened.previous(finding.subject)
-        decision = lifecycle.decide(finding, assessed, standing, previous, self._policy.rhythm)
+        decision = lifecycle.decide(finding, assessed, standing, previous, policy.rhythm)
         alarm = standing.alarm if standing else None
-        event_id = None
         if decision.step is Step.UPDATE and alarm is not None:
             opened.follow(_following(alarm, finding, place), decision.next_level)
         elif decision.step is not Step.IGNORE:
-            alarm, event_id = self._step(opened, decision, finding, place, alarm)
+            alarm = self._step(opened, decision, finding, place, alarm, assessed)
         opened.decide(
             finding,
             alarm_id=alarm.alarm_id if alarm else None,
             step=decision.step.value,
             reason=decision.why.value,
             level_reason=assessed.reason,
+            policy=policy.version,
         )
         _log.info(
             "finding decided", finding=finding.finding_id, subject=finding.subject, step=decision.step.value,
             reason=decision.why.value, level=decision.level.name.lower(), level_reason=assessed.reason,
         )  # fmt: skip
-        if decision.quiet and event_id is not None:
-            opened.tell((), {event_id: Told.KNOWN.value})
 
     def _step(
-        self, opened: Docket, decision: Decision, finding: Finding, place: Place, alarm: Alarm | None
-    ) -> tuple[Alarm, int]:
-        """Opens or moves the alarm; it and the event."""
+        self,
+        opened: Docket,
+        decision: Decision,
+        finding: Finding,
+        place: Place,
+        alarm: Alarm | None,
+        assessed: Assessment,
+    ) -> Alarm:
+        """Opens or moves the alarm."""
         action, why = AlarmAction(decision.step.value), decision.why.value
         ALARMS.labels(finding.kind.value, action.value).inc()
         if alarm is None:
-            name = text.title(finding, _scene(place))
-            return opened.open(finding, level=decision.level, title=name, actor=ACTOR, reason=why)
+            name = text.title(finding, scene_of(place))
+            state = AlarmState.CANDIDATE if assessed.hold_s and decision.why is Why.NEW else AlarmState.OPEN
+            return opened.open(
+                finding, level=decision.level, title=name, actor=ACTOR, reason=why, state=state,
+                provisions=assessed.provisions,
+            )[0]  # fmt: skip
         if decision.step is Step.CLEAR:
             after = replace(alarm, cleared_at=finding.detected_at, finding_id=finding.finding_id)
-            return opened.change(after, action, actor=ACTOR, reason=why)
+            return opened.change(after, action, actor=ACTOR, reason=why)[0]
         after = replace(_following(alarm, finding, place), level=decision.level, cleared_at=None)
         level_at = finding.detected_at if decision.level is not alarm.level else None
-        return opened.change(after, action, actor=ACTOR, reason=why, level_at=level_at, next_level=decision.next_level)
+        told = "known" if decision.quiet else None
+        return opened.change(
+            after, action, actor=ACTOR, reason=why, level_at=level_at, next_level=decision.next_level, told=told
+        )[0]
 
     def _undecidable(self, opened: Docket, finding: Finding) -> None:
         """People look at what we cannot judge: a yellow alarm, unless the subject has one."""
+        opened.prepare([finding])
         standing = opened.standing(finding.subject)
         alarm = standing.alarm if standing else None
         if alarm is None:
             name = Name(finding.subject, finding.subject)
             alarm, _ = opened.open(finding, level=Level.YELLOW, title=name, actor=ACTOR, reason=Why.UNDECIDABLE.value)
-        step = Step.IGNORE if standing else Step.OPEN
         opened.decide(
-            finding, alarm_id=alarm.alarm_id, step=step.value, reason=Why.UNDECIDABLE.value, level_reason="undecidable"
+            finding,
+            alarm_id=alarm.alarm_id,
+            step=(Step.IGNORE if standing else Step.OPEN).value,
+            reason=Why.UNDECIDABLE.value,
+            level_reason="undecidable",
+            policy=self._rules.policy.version,
         )
 
+    def _times(self, opened: Docket) -> None:
+        """Moves what time moves, page by page."""
+        policy, after = self._rules.policy, 0
+        follow_s = min(one.follow_s for one in policy.escalate)
+        while True:
+            page = opened.due(
+                settle_s=policy.rhythm.settle_s,
+                lower_after_s=policy.rhythm.lower_after_s,
+                follow_s=follow_s,
+                limit=AT_ONCE,
+                after=after,
+            )
+            for standing in page:
+                self._time(opened, standing)
+            if len(page) < AT_ONCE:
+                return
+            after = page[-1].alarm.alarm_id
+
     def _time(self, opened: Docket, standing: Standing) -> None:
-        alarm, rhythm = standing.alarm, self._policy.rhythm
-        if why := lifecycle.over(alarm, opened.now, rhythm):
+        alarm, policy = standing.alarm, self._rules.policy
+        rhythm, now, after, level_at = policy.rhythm, opened.now, standing.alarm, None
+        if why := lifecycle.over(alarm, now, rhythm):
             action = AlarmAction.CLOSE
-            opened.change(alarm, action, actor=ACTOR, reason=why.value)
-        elif why := lifecycle.shelf_ended(alarm, opened.now):
+        elif why := lifecycle.shelf_ended(alarm, now):
             action = AlarmAction.UNSHELVE
-            opened.change(alarm, action, actor=ACTOR, reason=why.value)
-        elif (why := lifecycle.level_fell(standing, opened.now, rhythm)) and standing.next_level:
-            action = AlarmAction.LOWER
+        elif why := lifecycle.confirmed(alarm, now, policy.rule_of(alarm.kind).hold_s):
+            action = AlarmAction.CONFIRM
+        elif why := lifecycle.lapsed(standing, now, policy):
+            action = AlarmAction.LAPSE
+        elif (why := lifecycle.level_fell(standing, now, rhythm)) and standing.next_level:
+            action, level_at = AlarmAction.LOWER, now
             after = replace(alarm, level=standing.next_level)
-            opened.change(after, action, actor=ACTOR, reason=why.value, level_at=opened.now)
         else:
             return
+        opened.change(after, action, actor=ACTOR, reason=why.value, level_at=level_at)
         ALARMS.labels(alarm.kind.value, action.value).inc()
         _log.info("alarm moved by time", alarm=alarm.alarm_id, action=action.value, reason=why.value)
 
-    def _tell(self, opened: Docket) -> None:
-        """Decides about every event that is not decided yet: told now, later with others, or never."""
-        policy = self._policy
-        waiting: list[Untold] = []
-        never: dict[int, str] = {}
-        present = opened.present() if policy.inhibit else set()
-        for untold in opened.untold(settle_s=policy.rhythm.settle_s, limit=UNTOLD_AT_ONCE):
-            event, alarm = untold.event, untold.alarm
-            if policy.audience(event.action) is Audience.NOBODY:
-                never[event.event_id] = Told.NOBODY_BY_POLICY.value
-            elif event.action is AlarmAction.CLEAR and untold.went_on:
-                never[event.event_id] = Told.CAME_BACK.value
-            elif not grouping.inhibited(alarm, present, policy):
-                waiting.append(untold)
-            elif alarm.ended or alarm.cleared_at is not None:
-                never[event.event_id] = Told.EXPLAINED.value
-        opened.tell((), never)
-        sent = opened.sent({grouping.group_of(one.alarm) for one in waiting}, within_s=policy.grouping.within_s)
-        for group, batch in grouping.ripe(waiting, sent, policy.grouping, opened.now).items():
-            try:
-                with opened.guarded():
-                    cases = self._cases(opened, batch)
-                    telling = tell(cases, self._settings.alerts.channels, group=group)
-                    opened.tell(telling.drafts, telling.told)
-            except Exception:
-                _log.exception("events cannot be told", group=group, events=[one.event.event_id for one in batch])
-                opened.tell((), {one.event.event_id: Told.UNTELLABLE.value for one in batch})
 
-    def _cases(self, opened: Docket, batch: Sequence[Untold]) -> list[Case]:
-        """The alarms of a batch, each with its last event."""
-        by_alarm: dict[int, list[Untold]] = {}
-        for untold in batch:
-            by_alarm.setdefault(untold.alarm.alarm_id, []).append(untold)
-        cases = []
-        for alarm_id, events in by_alarm.items():
-            event, alarm = events[-1].event, events[-1].alarm
-            finding = opened.finding_behind(alarm)
-            happening = text.Happening(
-                alarm=alarm,
-                action=event.action,
-                reason=event.reason,
-                actor=event.actor,
-                note=event.note,
-                at=event.at,
-                finding=finding,
-                scene=_scene(opened.place(finding or alarm)),
-                level_reason=opened.level_reason(alarm),
-                link=link(self._settings, alarm_id),
-            )
-            audiences = {self._policy.audience(one.event.action) for one in events}
-            audience = Audience.REACHED if Audience.REACHED in audiences else Audience.HEARD
-            event_ids = tuple(one.event.event_id for one in events)
-            cases.append(Case(happening, event_ids, audience, opened.heard(alarm_id)))
-        return cases
-
-
-def link(settings: Settings, alarm_id: int) -> str:
-    """Where people act on the alarm; empty where the console's address is not known beforehand."""
-    base = settings.alerts.console_url
-    if not base and settings.console.port:
-        base = f"http://{settings.console.host}:{settings.console.port}"
-    return f"{base.rstrip('/')}/alarms/{alarm_id}" if base else ""
+def _subjects_once(findings: Sequence[Finding]) -> list[list[Finding]]:
+    """The findings in order, in parts that speak of each subject once, so that what is read beforehand stays true."""
+    parts: list[list[Finding]] = []
+    seen: set[str] = set()
+    for finding in findings:
+        if not parts or finding.subject in seen:
+            parts.append([])
+            seen = set()
+        seen.add(finding.subject)
+        parts[-1].append(finding)
+    return parts
 
 
 def _following(alarm: Alarm, finding: Finding, place: Place) -> Alarm:
     """The alarm as it is after a newer finding about it."""
     measured = finding.depth_m is not None or finding.flow_m3_per_h is not None
-    name = text.title(finding, _scene(place)) if measured else Name(alarm.title_zh, alarm.title_en)
+    name = text.title(finding, scene_of(place)) if measured else Name(alarm.title_zh, alarm.title_en)
     return replace(
         alarm,
         title_zh=name.zh,
@@ -203,7 +224,3 @@ def _following(alarm: Alarm, finding: Finding, place: Place) -> Alarm:
         finding_id=finding.finding_id,
         position=finding.position or alarm.position,
     )
-
-
-def _scene(place: Place) -> text.Scene:
-    return text.Scene(place.city, place.timezone, place.zone, place.sensor)

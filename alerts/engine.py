@@ -4,12 +4,11 @@ import os
 import socket
 import threading
 from collections.abc import Callable
-from pathlib import Path
 
-from alerts import policy
 from alerts.channels import channels_of
 from alerts.courier import LANES, Bell, Lane, Outage
 from alerts.decider import NAME, Decider
+from alerts.inforce import Rules
 from lifeline import log
 from lifeline.clock import Clock
 from lifeline.errors import StoreError
@@ -29,10 +28,10 @@ def run(settings: Settings, *, stop: threading.Event, clock: Clock) -> None:
 
     Raises SettingsError before it starts where a channel or the policy is wrong, and what broke a thread.
     """
-    in_force = policy.load(Path(settings.alerts.policy_file) if settings.alerts.policy_file else policy.BUILT_IN)
     channels = channels_of(settings.alerts.channels, timeout_s=settings.alerts.delivery_timeout_s)
     url = settings.require_database()
     with Store(url, name="lifeline-alerts", connections=4 + 2 * len(channels)) as store:
+        rules = Rules(settings.alerts, store)
         bells = {name: Bell() for name in channels}
         lanes: list[Lane] = []
         for name, channel in channels.items():
@@ -41,13 +40,15 @@ def run(settings: Settings, *, stop: threading.Event, clock: Clock) -> None:
                 Lane(store, name, channel, settings=settings.alerts, clock=clock, bell=bell, outage=outage)
                 for _ in range(LANES)
             ]
-        decider = Decider(store, settings, in_force, clock)
-        _log.info("alerts run", policy=in_force.version, channels=sorted(channels))
+        decider = Decider(store, settings, rules, clock)
+        _log.info("alerts run", policy=rules.policy.version, channels=sorted(channels))
+        if rules.roster is None:
+            _log.warning("no roster: nobody is called by name when an alarm is not answered")
         _together(
             [
                 ("decide", lambda halt: _decide(store, decider, settings.alerts.poll_s, clock, halt)),
                 ("outbox", lambda halt: _watch_outbox(store, list(bells.values()), settings.alerts.poll_s, halt)),
-                ("beat", lambda halt: _beat(store, list(channels), clock, halt)),
+                ("beat", lambda halt: _beat(store, list(channels), rules, clock, halt)),
                 *((f"lane-{number}", lane.run) for number, lane in enumerate(lanes)),
             ],
             stop,
@@ -81,7 +82,7 @@ def _watch_outbox(store: Store, bells: list[Bell], poll_s: float, halt: threadin
         listener.close()
 
 
-def _beat(store: Store, channels: list[str], clock: Clock, halt: threading.Event) -> None:
+def _beat(store: Store, channels: list[str], rules: Rules, clock: Clock, halt: threading.Event) -> None:
     started_at = clock.now()
     worker = f"{socket.gethostname()}:{os.getpid()}"
     while not halt.is_set():
@@ -92,7 +93,14 @@ def _beat(store: Store, channels: list[str], clock: Clock, halt: threading.Event
             waiting, dead = notices.counts(store)
             OUTBOX.labels("waiting").set(waiting)
             OUTBOX.labels("dead").set(dead)
-            detail = {"behind": decisions.behind(store, engine=NAME), "waiting": waiting, "dead": dead}
+            detail: dict[str, object] = {
+                "behind": decisions.behind(store, engine=NAME),
+                "waiting": waiting,
+                "dead": dead,
+            }
+            detail |= {"policy": rules.policy.version, "roster": rules.roster.version if rules.roster else "none"}
+            if rules.faults:
+                detail["faults"] = "; ".join(rules.faults)
             stages.beat(store, stage=NAME, worker=worker, started_at=started_at, now=clock.now(), detail=detail)
         except StoreError as error:
             _log.warning("no heartbeat", error=str(error))

@@ -4,10 +4,9 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from alerts.policy import Grouping, Policy
+from alerts.policy import Grouping, Policy, Same
 from lifeline.alarm import Alarm
-from lifeline.finding import FindingKind
-from lifeline.store.decisions import Untold
+from lifeline.store.decisions import Present, Untold
 
 
 def group_of(alarm: Alarm) -> str:
@@ -33,15 +32,26 @@ def ripe(
     }
 
 
-def inhibited(alarm: Alarm, present: Collection[tuple[str, FindingKind]], policy: Policy) -> bool:
-    """Whether a condition that is there explains `alarm`, so that nobody needs to hear of it while that lasts.
+def inhibited(alarm: Alarm, sensor_ids: Collection[str], present: Collection[Present], policy: Policy) -> Alarm | None:
+    """The alarm that explains `alarm`, so that nobody needs to hear of it while that lasts; None where there is none.
 
-    `present`: city and kind of the live alarms that are not cleared.
+    `sensor_ids`: of its newest finding; `present`: the conditions that are there.
     """
-    return any(
-        alarm.kind in rule.kinds and (alarm.city_code, rule.by) in present and alarm.kind is not rule.by
-        for rule in policy.inhibit
-    )
+    for rule in policy.inhibit:
+        if alarm.kind not in rule.kinds:
+            continue
+        for one in present:
+            other = one.alarm
+            if (
+                other.alarm_id != alarm.alarm_id
+                and other.kind is rule.by
+                and other.city_code == alarm.city_code
+                and other.subject.startswith(rule.subject)
+                and (rule.same is Same.CITY or (bool(sensor_ids) and one.sensor_ids > set(sensor_ids)))
+                and not (rule.same is Same.CITY and other.kind is alarm.kind and alarm.subject.startswith(rule.subject))
+            ):
+                return other
+    return None
 
 
 def _allowed(sent: Collection[datetime], rules: Grouping, now: datetime) -> bool:

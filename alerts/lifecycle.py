@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from alerts.policy import Assessment, Rhythm
+from alerts.assess import Assessment
+from alerts.policy import Policy, Rhythm
 from lifeline.alarm import Alarm, AlarmAction, AlarmState, Level, Standing, next_state
 from lifeline.finding import Finding, Phase
 
@@ -46,6 +47,16 @@ class Why(StrEnum):
     """closed by itself: the condition ended, stayed away, and a person has seen the alarm"""
     SHELF_ENDED = "shelf-ended"
     """shelved until now"""
+    DID_NOT_LAST = "did-not-last"
+    """a candidate was over before it had lasted"""
+    LASTED = "lasted"
+    """a candidate has lasted: it is an alarm"""
+    EXPLAINED = "explained"
+    """another alarm explains it"""
+    EXPLANATION_OVER = "explanation-over"
+    """what explained it is over, and it is still there"""
+    NOTHING_FOLLOWED = "nothing-followed"
+    """it was acknowledged, and nothing followed in time"""
     UNDECIDABLE = "undecidable"
     """deciding failed; the log has the trace. People are told rather than not"""
 
@@ -85,12 +96,31 @@ def over(alarm: Alarm, now: datetime, rhythm: Rhythm) -> Why | None:
     """Why a live alarm closes by itself now; None while it must not.
 
     Only what a person has seen, and where no crew is under way: what nobody has acknowledged stays on the list, and
-    what was dispatched is closed by people.
+    what was dispatched is closed by people. Of what was held back or explained nobody was told: it goes quietly.
     """
-    seen = alarm.state in {AlarmState.ACKNOWLEDGED, AlarmState.VERIFIED, AlarmState.SHELVED}
-    if seen and alarm.cleared_at is not None and now - alarm.cleared_at >= timedelta(seconds=rhythm.settle_s):
-        return Why.OVER_AND_SEEN
+    if alarm.cleared_at is None:
+        return None
+    if alarm.state is AlarmState.CANDIDATE:
+        return Why.DID_NOT_LAST
+    seen = alarm.state in {AlarmState.ACKNOWLEDGED, AlarmState.VERIFIED, AlarmState.SHELVED, AlarmState.SUPPRESSED}
+    if seen and now - alarm.cleared_at >= timedelta(seconds=rhythm.settle_s):
+        return Why.OVER_AND_SEEN if alarm.state is not AlarmState.SUPPRESSED else Why.EXPLAINED
     return None
+
+
+def confirmed(alarm: Alarm, now: datetime, hold_s: float) -> Why | None:
+    """Why a candidate becomes an alarm now; None while it has not lasted."""
+    waits = alarm.state is AlarmState.CANDIDATE and alarm.cleared_at is None
+    return Why.LASTED if waits and now - alarm.opened_at >= timedelta(seconds=hold_s) else None
+
+
+def lapsed(standing: Standing, now: datetime, policy: Policy) -> Why | None:
+    """Why an acknowledgement counts no more; None while there is time, or where the condition is over."""
+    alarm = standing.alarm
+    if alarm.state is not AlarmState.ACKNOWLEDGED or alarm.cleared_at is not None or standing.acted_at is None:
+        return None
+    follow = timedelta(seconds=policy.escalation_of(alarm.level).follow_s)
+    return Why.NOTHING_FOLLOWED if now - standing.acted_at >= follow else None
 
 
 def level_fell(standing: Standing, now: datetime, rhythm: Rhythm) -> Why | None:

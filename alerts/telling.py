@@ -2,7 +2,7 @@
 
 import math
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -32,8 +32,36 @@ class Told(StrEnum):
     """the end did not last; it was not told"""
     EXPLAINED = "explained"
     """another alarm explained it, and it was over before that one was"""
+    HELD = "held"
+    """held back until it has lasted; it is told then"""
     UNTELLABLE = "untellable"
     """writing the notice failed; the log has the trace"""
+
+
+@dataclass(frozen=True, slots=True)
+class Receiver:
+    """Where a notice goes: a channel of the settings, or a person on duty through one. `fallbacks`: channel and address
+    of what is tried after it."""
+
+    channel: str
+    address: str
+    language: text.Language
+    min_level: Level
+    person: str | None = None
+    fallbacks: tuple[tuple[str, str], ...] = ()
+
+    @classmethod
+    def of(cls, channel: ChannelSettings, channels: Sequence[ChannelSettings] = ()) -> "Receiver":
+        """The receiver that a channel of the settings stands for; its fallbacks are found among `channels`."""
+        fallbacks: list[tuple[str, str]] = []
+        by_name = {one.name: one for one in channels}
+        seen, after = {channel.name}, by_name.get(channel.fallback)
+        while after is not None and after.name not in seen:
+            seen.add(after.name)
+            fallbacks.append((after.name, after.address))
+            after = by_name.get(after.fallback)
+        level = Level[channel.min_level.upper()]
+        return cls(channel.name, channel.address, channel.language, level, None, tuple(fallbacks))
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +82,11 @@ class Case:
     def is_good(self) -> bool:
         return self.happening.action in text.GOOD_NEWS
 
-    def reaches(self, channel: ChannelSettings) -> bool:
-        """Whether `channel` is told: who heard before hears on; bad news goes to who must act on its level."""
-        if (channel.name, channel.address) in self.heard:
+    def reaches(self, receiver: Receiver) -> bool:
+        """Whether `receiver` is told: who heard before hears on; bad news goes to who must act on its level."""
+        if (receiver.channel, receiver.address) in self.heard:
             return True
-        return self.audience is Audience.REACHED and self.alarm.level <= Level[channel.min_level.upper()]
+        return self.audience is Audience.REACHED and self.alarm.level <= receiver.min_level
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,41 +97,72 @@ class Telling:
     drafts: tuple[Draft, ...]
 
 
-def tell(cases: Sequence[Case], channels: Sequence[ChannelSettings], *, group: str) -> Telling:
-    """One notice for each channel that one of `cases` reaches, about all that reach it, the gravest first."""
-    cases = sorted(cases, key=lambda case: (case.is_good, case.alarm.level, case.alarm.alarm_id))
+AnswerUrl = Callable[[str, Receiver], str]
+"""The address at which the person of a notice answers, from its idempotency key; empty where there is none."""
+
+
+def no_answer(key: str, receiver: Receiver) -> str:
+    """No links."""
+    del key, receiver
+    return ""
+
+
+def tell(
+    cases: Sequence[Case], receivers: Sequence[Receiver], *, group: str, answer_url: AnswerUrl = no_answer
+) -> Telling:
+    """One notice for each receiver that one of `cases` reaches, about all that reach it, the gravest first."""
+    cases = gravest_first(cases)
     told: dict[int, Told] = {}
     for case in cases:
-        reached = any(case.reaches(channel) for channel in channels)
+        reached = any(case.reaches(receiver) for receiver in receivers)
         nobody = Told.NO_CHANNEL if case.audience is Audience.REACHED else Told.NOBODY_HEARD
         told |= dict.fromkeys(case.event_ids, Told.TOLD if reached else nobody)
-    seen = {channel.name: [case for case in cases if case.reaches(channel)] for channel in channels}
-    drafts = tuple(_draft(seen[channel.name], channel, group) for channel in channels if seen[channel.name])
-    return Telling(told, drafts)
+    drafts = []
+    for receiver in receivers:
+        if seen := [case for case in cases if case.reaches(receiver)]:
+            drafts.append(draft(seen, receiver, group, answer_url=answer_url))
+    return Telling(told, tuple(drafts))
 
 
-def idempotency_key(cases: Sequence[Case], channel: ChannelSettings) -> str:
-    """The same for every attempt to tell the same events on the same channel, and for nothing else anywhere."""
+def gravest_first(cases: Sequence[Case]) -> list[Case]:
+    """Bad news before good, the gravest first."""
+    return sorted(cases, key=lambda case: (case.is_good, case.alarm.level, case.alarm.alarm_id))
+
+
+def idempotency_key(cases: Sequence[Case], receiver: Receiver, *, call: int = 0) -> str:
+    """The same for every attempt to tell the same events at the same place, and for nothing else anywhere; `call`: the
+    rung of the line that is called, 0 where it is told."""
     events = sorted(number for case in cases for number in case.event_ids)
     first = cases[0].alarm
-    parts = (*map(str, events), first.subject, first.opened_at.isoformat(), channel.name, channel.address)
-    return str(uuid.uuid5(_KEYS, "\n".join(parts)))
+    parts = [*map(str, events), first.subject, first.opened_at.isoformat(), receiver.channel, receiver.address]
+    return str(uuid.uuid5(_KEYS, "\n".join([*parts, f"call {call}"] if call else parts)))
 
 
-def _draft(cases: Sequence[Case], channel: ChannelSettings, group: str) -> Draft:
-    language = channel.language
+def fallback_key(key: str, channel: str, address: str) -> str:
+    """The idempotency key of the same notice on a fallback."""
+    return str(uuid.uuid5(_KEYS, f"{key}\n{channel}\n{address}"))
+
+
+def draft(
+    cases: Sequence[Case], receiver: Receiver, group: str, *, answer_url: AnswerUrl = no_answer, call: int = 0
+) -> Draft:
+    """The notice about `cases`, the gravest first, for one receiver; `call`: the rung of the line that it calls."""
+    language = receiver.language
     happenings = [case.happening for case in cases]
-    line = text.subject_line(happenings, language)
-    words = text.body(happenings, language)
-    key = idempotency_key(cases, channel)
+    key = idempotency_key(cases, receiver, call=call)
+    url = "" if cases[0].is_good else answer_url(key, receiver)
+    line = text.subject_line(happenings, language, called=bool(call))
+    words = text.body(happenings, language, called=bool(call), answer_url=url)
     return Draft(
         alarm_id=cases[0].alarm.alarm_id,
         event_ids=tuple(sorted(number for case in cases for number in case.event_ids)),
         group_key=group,
         urgency=min((int(case.alarm.level) for case in cases if not case.is_good), default=GOOD_NEWS),
         idempotency_key=key,
-        channel=channel.name,
-        address=channel.address,
+        channel=receiver.channel,
+        address=receiver.address,
+        person=receiver.person,
+        fallbacks=receiver.fallbacks,
         subject_line=line,
         body=words,
         payload={
@@ -112,6 +171,7 @@ def _draft(cases: Sequence[Case], channel: ChannelSettings, group: str) -> Draft
             "language": language,
             "subject_line": line,
             "body": words,
+            "answer": url or None,
             "events": [_document(happening) for happening in happenings],
         },
     )

@@ -22,6 +22,8 @@ LANGUAGES: tuple[Language, ...] = ("zh", "en")
 CATALOGUE = Path(__file__).with_name("text.toml")
 GOOD_NEWS = frozenset({AlarmAction.CLEAR, AlarmAction.CANCEL})
 """Events that say that it is over."""
+LONGEST_LIST = 30
+"""Alarms of a notice that are written out; the console has all."""
 TITLE_LIMIT = 160
 """Characters of a title; CAP asks for a headline no longer."""
 
@@ -65,39 +67,56 @@ def title(finding: Finding, scene: Scene) -> Name:
     return Name(*(_title(finding, scene, language) for language in LANGUAGES))
 
 
-def subject_line(happenings: Sequence[Happening], language: Language) -> str:
-    """The first line of a notice about these events, the gravest first: level or event, and the title or the count."""
+def subject_line(happenings: Sequence[Happening], language: Language, *, called: bool = False) -> str:
+    """The first line of a notice about these events, the gravest first: level or event, and the title or the count.
+    `called`: it goes to the next one in the line, since nobody answered."""
+    lead = catalogue(language)["call"]["subject"] if called else ""
     if len(happenings) == 1:
-        return _headline(happenings[0], language)
+        return _line(lead + _headline(happenings[0], language))
     words = catalogue(language)["digest"]
     first, bad = happenings[0], [one for one in happenings if one.action not in GOOD_NEWS]
     given = {
         "city": _pick(first.scene.city, language),
-        "kind": catalogue(language)["kind"][first.alarm.kind.value],
+        "kind": catalogue(language)["kind"][_kind_of(happenings)],
         "number": len(bad or happenings),
     }
     if not bad:
         event = catalogue(language)["event"][first.action.value]
-        return _line(words["good"].format(event=event, **given))
+        return _line(lead + words["good"].format(event=event, **given))
     counts = Counter(one.alarm.level for one in bad)
     counted = (
         words["count"].format(colour=words["colour"][level.name.lower()], number=counts[level])
         for level in sorted(counts)
     )
     level = catalogue(language)["level"][first.alarm.level.name.lower()]
-    return _line(words["bad"].format(level=level, counts=catalogue(language)["list"].join(counted), **given))
+    return _line(lead + words["bad"].format(level=level, counts=catalogue(language)["list"].join(counted), **given))
 
 
-def body(happenings: Sequence[Happening], language: Language) -> str:
-    """The whole notice as lines of text: one event in full, or several in short, each with its link."""
+def body(happenings: Sequence[Happening], language: Language, *, called: bool = False, answer_url: str = "") -> str:
+    """The whole notice as lines of text: one event in full, or several in short, each with its link.
+
+    Of a storm the gravest are written out, LONGEST_LIST at the most, and the rest counted.
+    """
+    call = catalogue(language)["call"]
     if len(happenings) == 1:
-        return _full(happenings[0], language)
-    words = catalogue(language)["digest"]
-    lines = [subject_line(happenings, language), words["lead"], ""]
-    for number, one in enumerate(happenings, start=1):
-        lines.append(f"{number}. {_headline(one, language)}")
-        lines += [f"   {line}" for line in _short(one, language)]
-    return "\n".join(lines) + "\n"
+        told = _full(happenings[0], language)
+    else:
+        words = catalogue(language)["digest"]
+        lines = [subject_line(happenings, language), words["lead"], ""]
+        for number, one in enumerate(happenings[:LONGEST_LIST], start=1):
+            lines.append(f"{number}. {_headline(one, language)}")
+            lines += [f"   {line}" for line in _short(one, language)]
+        if len(happenings) > LONGEST_LIST:
+            lines.append(words["more"].format(number=len(happenings) - LONGEST_LIST))
+        told = "\n".join(lines) + "\n"
+    if called:
+        told = f"{call['lead']}\n{told}"
+    return f"{told}{call['answer'].format(url=answer_url)}\n" if answer_url else told
+
+
+def _kind_of(happenings: Sequence[Happening]) -> str:
+    kinds = {one.alarm.kind.value for one in happenings}
+    return kinds.pop() if len(kinds) == 1 else "mixed"
 
 
 def _headline(happening: Happening, language: Language) -> str:

@@ -22,6 +22,8 @@ class Level(IntEnum):
 class AlarmState(StrEnum):
     """Where an alarm stands."""
 
+    CANDIDATE = "candidate"
+    """held back until it has lasted; nobody is told yet"""
     OPEN = "open"
     ACKNOWLEDGED = "acknowledged"
     DISPATCHED = "dispatched"
@@ -30,6 +32,8 @@ class AlarmState(StrEnum):
     MITIGATED = "mitigated"
     VERIFIED = "verified"
     SHELVED = "shelved"
+    SUPPRESSED = "suppressed"
+    """another alarm explains it; nobody needs to hear of it while that one lasts"""
     CLOSED = "closed"
     CANCELLED = "cancelled"
     SUPERSEDED = "superseded"
@@ -51,6 +55,14 @@ class AlarmAction(StrEnum):
     """the condition ended"""
     RETURN = "return"
     """the condition came back before the alarm was closed"""
+    CONFIRM = "confirm"
+    """a candidate has lasted, or a person believes it"""
+    SUPPRESS = "suppress"
+    """another alarm explains it"""
+    RELEASE = "release"
+    """what explained it is over, and it is still there"""
+    LAPSE = "lapse"
+    """it was acknowledged, and nothing followed"""
     ACKNOWLEDGE = "acknowledge"
     DISPATCH = "dispatch"
     ACCEPT = "accept"
@@ -65,20 +77,32 @@ class AlarmAction(StrEnum):
     NOTE = "note"
 
 
-SYSTEM_ACTIONS = frozenset(
+FINDING_ACTIONS = frozenset(
     {AlarmAction.OPEN, AlarmAction.ESCALATE, AlarmAction.LOWER, AlarmAction.CLEAR, AlarmAction.RETURN}
 )
-"""What only a finding can cause; the rest are people's, or the system's in their stead (closing what is over)."""
+"""What only a finding can cause."""
+SYSTEM_ACTIONS = FINDING_ACTIONS | {AlarmAction.SUPPRESS, AlarmAction.RELEASE, AlarmAction.LAPSE}
+"""What people cannot do: what findings cause, other alarms and time. The rest are people's, or the system's in their
+stead (closing what is over)."""
 
 _S, _A = AlarmState, AlarmAction
+_UNSEEN = (_S.CANDIDATE, _S.OPEN, _S.SUPPRESSED)
 _LIVE = [state for state in AlarmState if state not in ENDED]
 TRANSITIONS: dict[tuple[AlarmState, AlarmAction], AlarmState] = {
     **{(state, action): state for state in _LIVE for action in (_A.NOTE, _A.CLEAR, _A.LOWER, _A.ESCALATE, _A.RETURN)},
     **{(state, _A.CANCEL): _S.CANCELLED for state in _LIVE},
     **{(state, _A.SUPERSEDE): _S.SUPERSEDED for state in _LIVE},
-    (_S.OPEN, _A.ACKNOWLEDGE): _S.ACKNOWLEDGED,
-    (_S.OPEN, _A.DISPATCH): _S.DISPATCHED,
-    (_S.OPEN, _A.SHELVE): _S.SHELVED,
+    **{(state, _A.ACKNOWLEDGE): _S.ACKNOWLEDGED for state in _UNSEEN},
+    **{(state, _A.DISPATCH): _S.DISPATCHED for state in _UNSEEN},
+    **{(state, _A.SHELVE): _S.SHELVED for state in _UNSEEN},
+    (_S.CANDIDATE, _A.CONFIRM): _S.OPEN,
+    (_S.CANDIDATE, _A.ESCALATE): _S.OPEN,
+    (_S.CANDIDATE, _A.CLOSE): _S.CLOSED,
+    (_S.OPEN, _A.SUPPRESS): _S.SUPPRESSED,
+    (_S.SUPPRESSED, _A.RELEASE): _S.OPEN,
+    (_S.SUPPRESSED, _A.CLOSE): _S.CLOSED,
+    (_S.SUPPRESSED, _A.ESCALATE): _S.OPEN,
+    (_S.ACKNOWLEDGED, _A.LAPSE): _S.OPEN,
     (_S.ACKNOWLEDGED, _A.DISPATCH): _S.DISPATCHED,
     (_S.ACKNOWLEDGED, _A.SHELVE): _S.SHELVED,
     (_S.ACKNOWLEDGED, _A.CLOSE): _S.CLOSED,
@@ -165,6 +189,8 @@ class Standing:
     """to which the level goes down when it has stood long enough"""
     end_told: bool = False
     """whether people were told that the condition ended (meant for alarms that are cleared)"""
+    acted_at: datetime | None = None
+    """when a person last did something about it; None: nobody has"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,9 +15,15 @@ class FindingKind(StrEnum):
     BURST = "burst"
     LEAK = "leak"
     FLOOD = "flood"
+    FLOOD_EXPECTED = "flood-expected"
+    """water that is foreseen, not there yet"""
     SENSOR_FAULT = "sensor-fault"
     SENSOR_SILENT = "sensor-silent"
     BACKLOG = "backlog"
+    UNANSWERED = "unanswered"
+    """people were called and nobody answered"""
+    CHANNEL_DOWN = "channel-down"
+    """a way to tell people does not work"""
     OTHER = "other"
     """a kind that this version does not know: people are told rather than not"""
 
@@ -31,9 +37,12 @@ PROVISIONS: dict[FindingKind, tuple[Provision, ...]] = {
     FindingKind.BURST: (Provision.P6_1,),
     FindingKind.LEAK: (Provision.P6_1, Provision.P6_2),
     FindingKind.FLOOD: (Provision.P6_5,),
+    FindingKind.FLOOD_EXPECTED: (Provision.P6_5,),
     FindingKind.SENSOR_FAULT: (Provision.P6_1,),
     FindingKind.SENSOR_SILENT: (Provision.P6_1,),
     FindingKind.BACKLOG: (Provision.P6_5,),
+    FindingKind.UNANSWERED: (Provision.P11_1,),
+    FindingKind.CHANNEL_DOWN: (Provision.P11_1,),
     FindingKind.OTHER: (Provision.P6_1,),
 }
 

@@ -5,7 +5,17 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Literal
 
-from lifeline.alarm import ENDED, FINDING_ACTIONS, SYSTEM_ACTIONS, Alarm, AlarmAction, AlarmEvent, AlarmState, Level, next_state
+from lifeline.alarm import (
+    ENDED,
+    FINDING_ACTIONS,
+    SYSTEM_ACTIONS,
+    Alarm,
+    AlarmAction,
+    AlarmEvent,
+    AlarmState,
+    Level,
+    next_state,
+)
 from lifeline.asset import Position
 from lifeline.errors import IllegalTransitionError, NotFoundError, StaleVersionError
 from lifeline.finding import FindingKind
@@ -67,7 +77,8 @@ def act(
             )
         if action in SYSTEM_ACTIONS:
             raise IllegalTransitionError(
-                f"only the alerts stage can {action.value} an alarm", advice="it follows from findings, other alarms and time"
+                f"only the alerts stage can {action.value} an alarm",
+                advice="it follows from findings, other alarms and time",
             )
         if action is AlarmAction.SHELVE and (until is None or until <= now):
             raise IllegalTransitionError("a shelved alarm must open again some day", advice="say until when")

@@ -2,24 +2,27 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from lifeline.alarm import Alarm, AlarmAction, AlarmEvent, AlarmState, Level, Standing
-from lifeline.asset import Name, Site
+from lifeline.asset import Name, Site, ZoneKind
 from lifeline.city.levels import Levels, from_raw
 from lifeline.errors import PackError, StoreError
 from lifeline.finding import Finding, FindingKind, Phase
+from lifeline.provision import Provision
 from lifeline.store import notices
-from lifeline.store.alarms import add_event, alarm_of, columns, event_of, move, one
-from lifeline.store.findings import findings_after
+from lifeline.store.alarms import add_event, alarm_of, columns, draw, event_of, move
+from lifeline.store.findings import finding_of, findings_after
 from lifeline.store.notices import Draft
 from lifeline.store.pool import Connection, Store, Topic, notify
 from lifeline.store.queries import queries
 
 _SQL = queries("decisions")
+_DRAWN = 50
+"""Numbers drawn at once where it is not known how many are needed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,30 +35,59 @@ class Place:
     zone: Name | None
     sensor: Name | None
     site: Site | None
+    zone_kind: ZoneKind | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Untold:
     """An event of which it is not decided yet who is told, and its alarm as it is now. `went_on`: the condition came
-    back after the event."""
+    back after the event; `sensor_ids`: of the newest finding."""
 
     event: AlarmEvent
     alarm: Alarm
     went_on: bool
+    sensor_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """A condition that is there: a live alarm that is not cleared, and the sensors of its newest finding."""
+
+    alarm: Alarm
+    sensor_ids: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Background:
+    """What a notice about an alarm needs besides: its newest finding (None where it cannot be read), the named reason
+    of its level, and the channels and addresses that were told of it before."""
+
+    finding: Finding | None = None
+    level_reason: str = ""
+    heard: frozenset[tuple[str, str]] = frozenset()
 
 
 class Docket:
-    """What lies before the engine, and where it writes what it decides; valid within `docket`."""
+    """What lies before the engine, and where it writes what it decides; valid within `docket`.
+
+    `prepare` reads for many findings at once what deciding asks of the store; what is written goes in one round trip
+    at the end of `together`.
+    """
 
     def __init__(self, store: Store, connection: Connection, *, engine: str, now: datetime) -> None:
         self._store = store
-        self._connection = connection
+        self.connection = connection
         self._engine = engine
         self.now = now
         connection.execute(_SQL["begin"], {"engine": engine})
         self.position: int = self._row("position", engine=engine).finding_id
         self._changed = False
         self._told = False
+        self._places = Places(connection)
+        self._standing: dict[str, Standing | None] = {}
+        self._previous: dict[str, Alarm | None] = {}
+        self._alarm_ids: list[int] = []
+        self._event_ids: list[int] = []
 
     def findings(self, limit: int) -> list[Finding]:
         """The next findings without a decision, in the order of their writing.
@@ -86,76 +118,109 @@ class Docket:
                 )
             ]
 
+    def prepare(self, findings: Sequence[Finding]) -> None:
+        """Reads places, live and last alarms of findings of different subjects, and draws numbers for what follows."""
+        subjects = [finding.subject for finding in findings]
+        self._places.read(findings)
+        rows = self.connection.execute(_SQL["standing"], {"subjects": subjects}).fetchall()
+        self._standing = {**dict.fromkeys(subjects), **{row.subject: _standing(row) for row in rows}}
+        free = [subject for subject, standing in self._standing.items() if standing is None]
+        rows = self.connection.execute(_SQL["previous"], {"subjects": free}).fetchall() if free else []
+        self._previous = {**dict.fromkeys(free), **{row.subject: alarm_of(row) for row in rows}}
+        self._draw(alarms=len(free), events=len(findings))
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """What is written within goes to the database in one round trip. A refusal shows at the end and undoes all."""
+        with self.connection.pipeline():
+            yield
+
     def place(self, about: Finding | Alarm) -> Place:
         """What the store knows about where `about` is; where it is a zone as a whole, no sensor names it."""
-        sensor_ids = list(about.sensor_ids) if isinstance(about, Finding) else []
-        row = self._row("place", city_code=about.city_code, zone_id=about.zone_id, sensor_ids=sensor_ids)
-        whole_zone = isinstance(about, Finding) and about.is_about_zone
-        try:
-            levels = from_raw(row.levels) if row.levels else None
-        except PackError:
-            levels = None  # the policy has a rule for places without thresholds
-        return Place(
-            city=Name(row.city_zh or about.city_code, row.city_en or about.city_code),
-            timezone=row.timezone or "Asia/Shanghai",
-            levels=levels,
-            zone=Name(row.zone_zh, row.zone_en) if row.zone_zh else None,
-            sensor=Name(row.sensor_zh, row.sensor_en) if row.sensor_zh and not whole_zone else None,
-            site=Site(row.site) if row.site else None,
-        )
+        return self._places.place(about)
+
+    def read_places(self, about: Sequence[Finding]) -> None:
+        """Reads at once what `place` will be asked."""
+        self._places.read(about)
 
     def standing(self, subject: str) -> Standing | None:
         """The live alarm of `subject`, held until the transaction ends."""
-        row = self._connection.execute(_SQL["standing"], {"subject": subject}).fetchone()
-        return None if row is None else _standing(row)
+        return self._standing[subject]
 
     def previous(self, subject: str) -> Alarm | None:
         """The last alarm of `subject` that ended."""
-        row = self._connection.execute(_SQL["previous"], {"subject": subject}).fetchone()
-        return None if row is None else alarm_of(row)
+        return self._previous[subject]
 
-    def finding_behind(self, alarm: Alarm) -> Finding | None:
-        """The newest finding about an alarm; None where it cannot be read."""
-        try:
-            return findings_after(self._store, alarm.finding_id - 1, 1)[0]
-        except StoreError:
-            raise
-        except Exception:
-            return None
+    def backgrounds(self, alarms: Sequence[Alarm]) -> dict[int, Background]:
+        """What notices about alarms need, by alarm id."""
+        wanted = {"alarm_ids": [alarm.alarm_id for alarm in alarms], "finding_ids": [a.finding_id for a in alarms]}
+        found: dict[int, Finding] = {}
+        for row in self.connection.execute(_SQL["findings_behind"], wanted).fetchall():
+            with suppress(KeyError, TypeError, ValueError, AttributeError):  # a row that no detector of ours wrote
+                found[row.finding_id] = finding_of(row)
+        reasons = {row.alarm_id: row.level_reason for row in self.connection.execute(_SQL["level_reasons"], wanted)}
+        heard: dict[int, set[tuple[str, str]]] = defaultdict(set)
+        for row in self.connection.execute(_SQL["heard"], wanted):
+            heard[row.alarm_id].add((row.channel, row.address))
+        return {
+            alarm.alarm_id: Background(
+                found.get(alarm.finding_id), reasons.get(alarm.alarm_id, ""), frozenset(heard[alarm.alarm_id])
+            )
+            for alarm in alarms
+        }
 
-    def level_reason(self, alarm: Alarm) -> str:
-        """The named reason of the level that the newest finding about an alarm had; empty where there is none."""
-        row = self._connection.execute(_SQL["level_reason"], {"alarm_id": alarm.alarm_id}).fetchone()
-        return row.level_reason if row else ""
+    def last_events(self, alarms: Sequence[Alarm]) -> dict[int, tuple[int, ...]]:
+        """The newest event of each alarm that opened it anew."""
+        wanted = {"alarm_ids": [alarm.alarm_id for alarm in alarms]}
+        return {row.alarm_id: (row.event_id,) for row in self.connection.execute(_SQL["last_events"], wanted)}
 
-    def alarm(self, alarm_id: int) -> Alarm:
-        """One alarm as it is now. Raises NotFoundError."""
-        return one(self._connection, "alarm", alarm_id)
-
-    def open(self, finding: Finding, *, level: Level, title: Name, actor: str, reason: str) -> tuple[Alarm, int]:
+    def open(
+        self,
+        finding: Finding,
+        *,
+        level: Level,
+        title: Name,
+        actor: str,
+        reason: str,
+        state: AlarmState = AlarmState.OPEN,
+        provisions: Sequence[Provision] = (),
+    ) -> tuple[Alarm, int]:
         """A new alarm about `finding` and the event of its opening."""
-        row = self._row(
-            "open",
+        if not self._alarm_ids:
+            self._draw(alarms=_DRAWN, events=0)
+        alarm = Alarm(
+            alarm_id=self._alarm_ids.pop(),
             subject=finding.subject,
             city_code=finding.city_code,
-            zone_id=finding.zone_id,
-            kind=finding.kind.value,
-            level=level.value,
-            level_at=finding.detected_at,
-            state=AlarmState.OPEN.value,
+            kind=finding.kind,
+            level=level,
+            state=state,
             title_zh=title.zh,
             title_en=title.en,
-            began_at=finding.began_at,
             opened_at=self.now,
+            began_at=finding.began_at,
             probability=finding.probability,
-            provisions=[provision.value for provision in finding.provisions],
+            provisions=tuple(provisions) or finding.provisions,
+            version=1,
             finding_id=finding.finding_id,
-            lon=finding.position.lon if finding.position else None,
-            lat=finding.position.lat if finding.position else None,
+            zone_id=finding.zone_id,
+            position=finding.position,
         )
+        values = {
+            **columns(alarm),
+            "subject": alarm.subject,
+            "city_code": alarm.city_code,
+            "zone_id": alarm.zone_id,
+            "kind": alarm.kind.value,
+            "level_at": finding.detected_at,
+            "began_at": alarm.began_at,
+            "opened_at": alarm.opened_at,
+            "provisions": [provision.value for provision in alarm.provisions],
+        }
+        self.connection.execute(_SQL["open"], values)
         self._changed = True
-        event = AlarmEvent(self.now, actor, AlarmAction.OPEN, None, AlarmState.OPEN, reason)
-        return self.alarm(row.alarm_id), add_event(self._connection, row.alarm_id, event)
+        event = AlarmEvent(self.now, actor, AlarmAction.OPEN, None, state, reason)
+        return alarm, add_event(self.connection, alarm, event, event_id=self._event_id())
 
     def change(
         self,
@@ -164,31 +229,38 @@ class Docket:
         *,
         actor: str,
         reason: str,
+        note: str = "",
         level_at: datetime | None = None,
         next_level: Level | None = None,
+        told: str | None = None,
     ) -> tuple[Alarm, int]:
         """Writes `alarm` as it is after `action` and the event, as `store.alarms.move` does."""
         self._changed = True
         return move(
-            self._connection,
+            self.connection,
             alarm,
             action,
             actor=actor,
             now=self.now,
             reason=reason,
+            note=note,
             level_at=level_at,
             next_level=next_level,
+            told=told,
+            event_id=self._event_id(),
         )
 
     def follow(self, alarm: Alarm, next_level: Level | None) -> None:
         """Writes what a quiet update changes: the newest finding and what it says."""
         self._changed = True
         values = {**columns(alarm), "next_level": next_level.value if next_level else None}
-        self._connection.execute(_SQL["follow"], values)
+        self.connection.execute(_SQL["follow"], values)
 
-    def decide(self, finding: Finding, *, alarm_id: int | None, step: str, reason: str, level_reason: str) -> None:
+    def decide(
+        self, finding: Finding, *, alarm_id: int | None, step: str, reason: str, level_reason: str, policy: str
+    ) -> None:
         """Records what was done about `finding` and why, and moves the position behind it."""
-        self._connection.execute(
+        self.connection.execute(
             _SQL["decide"],
             {
                 "finding_id": finding.finding_id,
@@ -196,6 +268,7 @@ class Docket:
                 "step": step,
                 "reason": reason,
                 "level_reason": level_reason,
+                "policy": policy,
                 "now": self.now,
             },
         )
@@ -204,41 +277,50 @@ class Docket:
     def untold(self, *, settle_s: float, limit: int) -> list[Untold]:
         """Events of which it is not decided yet who is told; an end only after it has stood for `settle_s`."""
         settled_before = self.now - timedelta(seconds=settle_s)
-        rows = self._connection.execute(_SQL["untold"], {"settled_before": settled_before, "limit": limit}).fetchall()
-        return [Untold(event_of(row), alarm_of(row), row.went_on) for row in rows]
+        rows = self.connection.execute(_SQL["untold"], {"settled_before": settled_before, "limit": limit}).fetchall()
+        return [Untold(event_of(row), alarm_of(row), row.went_on, tuple(row.sensor_ids)) for row in rows]
 
     def tell(self, drafts: Sequence[Draft], told: Mapping[int, str]) -> None:
         """Puts notices into the outbox and records for each event why there are these or none."""
-        notices.add(self._connection, drafts, now=self.now)
+        notices.add(self.connection, drafts, now=self.now)
         self._told = self._told or bool(drafts)
         for reason in set(told.values()):
             event_ids = [event_id for event_id, why in told.items() if why == reason]
-            self._connection.execute(_SQL["set_told"], {"event_ids": event_ids, "told": reason})
-
-    def heard(self, alarm_id: int) -> set[tuple[str, str]]:
-        """The channels and addresses that were told of an alarm."""
-        return {(row.channel, row.address) for row in self._connection.execute(_SQL["heard"], {"alarm_id": alarm_id})}
+            self.connection.execute(_SQL["set_told"], {"event_ids": event_ids, "told": reason})
 
     def sent(self, groups: Collection[str], *, within_s: float) -> dict[str, list[datetime]]:
         """When batches of notices of each of `groups` went within the last `within_s`."""
         since = self.now - timedelta(seconds=within_s)
         sent: dict[str, list[datetime]] = defaultdict(list)
-        for row in self._connection.execute(_SQL["sent"], {"groups": list(groups), "since": since}):
+        for row in self.connection.execute(_SQL["sent"], {"groups": list(groups), "since": since}):
             sent[row.group_key].append(row.created_at)
         return sent
 
-    def present(self) -> set[tuple[str, FindingKind]]:
-        """City and kind of the conditions that are there."""
-        return {(row.city_code, FindingKind(row.kind)) for row in self._connection.execute(_SQL["present"])}
+    def present(self, kinds: Collection[FindingKind]) -> list[Present]:
+        """The conditions of some kinds that are there."""
+        rows = self.connection.execute(_SQL["present"], {"kinds": [kind.value for kind in kinds]})
+        return [Present(alarm_of(row), frozenset(row.sensor_ids)) for row in rows]
 
-    def due(self, *, settle_s: float, lower_after_s: float, limit: int) -> list[Standing]:
-        """Alarms that time may move: cleared and seen for `settle_s`, shelved up to now, or to a lower level that has
-        waited since `lower_after_s`."""
-        settled_before = self.now - timedelta(seconds=settle_s)
-        stood_since = self.now - timedelta(seconds=lower_after_s)
-        rows = self._connection.execute(
+    def suppressed(self, limit: int) -> list[Present]:
+        """Alarms that another one explains, held; those in other hands come next time."""
+        rows = self.connection.execute(_SQL["suppressed"], {"limit": limit}).fetchall()
+        return [Present(alarm_of(row), frozenset(row.sensor_ids)) for row in rows]
+
+    def due(
+        self, *, settle_s: float, lower_after_s: float, follow_s: float, limit: int, after: int = 0
+    ) -> list[Standing]:
+        """Alarms that time may move, those above the id `after`: cleared for `settle_s`, shelved up to now, candidates,
+        at a lower level that has waited since `lower_after_s`, or acknowledged and left alone for `follow_s`."""
+        rows = self.connection.execute(
             _SQL["due"],
-            {"settled_before": settled_before, "stood_since": stood_since, "now": self.now, "limit": limit},
+            {
+                "settled_before": self.now - timedelta(seconds=settle_s),
+                "stood_since": self.now - timedelta(seconds=lower_after_s),
+                "left_since": self.now - timedelta(seconds=follow_s),
+                "now": self.now,
+                "after": after,
+                "limit": limit,
+            },
         )
         return [_standing(row) for row in rows.fetchall()]
 
@@ -247,26 +329,91 @@ class Docket:
         """A part of the transaction that is undone alone when it raises."""
         position = self.position
         try:
-            with self._connection.transaction():
+            with self.connection.transaction():
                 yield
         except BaseException:
             self.position = position
             raise
 
     def _close(self) -> None:
-        self._connection.execute(_SQL["advance"], {"engine": self._engine, "finding_id": self.position})
+        self.connection.execute(_SQL["advance"], {"engine": self._engine, "finding_id": self.position})
         if self._changed:
-            notify(self._connection, Topic.ALARM)
+            notify(self.connection, Topic.ALARM)
         if self._told:
-            notify(self._connection, Topic.NOTICE)
+            notify(self.connection, Topic.NOTICE)
+
+    def _event_id(self) -> int:
+        if not self._event_ids:
+            self._draw(alarms=0, events=_DRAWN)
+        return self._event_ids.pop()
+
+    def _draw(self, *, alarms: int, events: int) -> None:
+        """Numbers for what is to be written, the lowest to be taken first."""
+        if alarms > len(self._alarm_ids):
+            drawn = draw(self.connection, "alarm", alarms - len(self._alarm_ids))
+            self._alarm_ids = sorted([*self._alarm_ids, *drawn], reverse=True)
+        if events > len(self._event_ids):
+            drawn = draw(self.connection, "alarm_event", events - len(self._event_ids))
+            self._event_ids = sorted([*self._event_ids, *drawn], reverse=True)
 
     def _row(self, query: str, **values: Any) -> Any:
-        return self._connection.execute(_SQL[query], values).fetchone()
+        return self.connection.execute(_SQL[query], values).fetchone()
 
 
 def _standing(row: Any) -> Standing:
     next_level = None if row.next_level is None else Level(row.next_level)
-    return Standing(alarm_of(row), row.level_at, next_level, row.end_told)
+    return Standing(alarm_of(row), row.level_at, next_level, row.end_told, row.acted_at)
+
+
+class Places:
+    """Where things are, read for many at once and kept while the docket is open."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._cities: dict[str, Any] = {}
+        self._zones: dict[str, Any] = {}
+        self._sensors: dict[str, Any] = {}
+        self._levels: dict[str, Levels | None] = {}
+
+    def read(self, about: Sequence[Finding | Alarm]) -> None:
+        """Reads what is not known yet."""
+        cities = {one.city_code for one in about} - self._cities.keys()
+        zones = {one.zone_id for one in about if one.zone_id} - self._zones.keys()
+        sensors = {s for one in about if isinstance(one, Finding) for s in one.sensor_ids} - self._sensors.keys()
+        for query, keys, into in (
+            ("cities", cities, self._cities),
+            ("zones", zones, self._zones),
+            ("sensors", sensors, self._sensors),
+        ):
+            if keys:
+                into.update(dict.fromkeys(keys))
+                rows = self._connection.execute(_SQL[query], {"keys": list(keys)})
+                into.update((row.key, row) for row in rows)
+
+    def place(self, about: Finding | Alarm) -> Place:
+        self.read([about])
+        city = self._cities[about.city_code]
+        zone = self._zones.get(about.zone_id or "")
+        whole_zone = isinstance(about, Finding) and about.is_about_zone
+        sensor_ids = about.sensor_ids if isinstance(about, Finding) else ()
+        sensor = next((self._sensors[one] for one in sensor_ids if self._sensors[one] is not None), None)
+        return Place(
+            city=Name(city.zh, city.en) if city else Name(about.city_code, about.city_code),
+            timezone=city.timezone if city else "Asia/Shanghai",
+            levels=self._levels_of(city) if city else None,
+            zone=Name(zone.zh, zone.en) if zone else None,
+            sensor=Name(sensor.zh, sensor.en) if sensor and not whole_zone else None,
+            site=Site(sensor.site) if sensor else None,
+            zone_kind=ZoneKind(zone.kind) if zone else None,
+        )
+
+    def _levels_of(self, city: Any) -> Levels | None:
+        if city.key not in self._levels:
+            try:
+                self._levels[city.key] = from_raw(city.levels) if city.levels else None
+            except PackError:
+                self._levels[city.key] = None  # the policy has a rule for places without thresholds
+        return self._levels[city.key]
 
 
 @contextmanager

@@ -50,14 +50,14 @@ def findings_after(store: Store, finding_id: int, limit: int = 500) -> list[Find
     """
     with store.transaction() as connection:
         rows = connection.execute(_SQL["after"], {"finding_id": finding_id, "limit": limit})
-        return [_finding(row) for row in rows]
+        return [finding_of(row) for row in rows]
 
 
 def latest_of_subject(store: Store, subject: str) -> Finding | None:
     """The newest finding about `subject`: its present state. Raises StoreError."""
     with store.transaction() as connection:
         row = connection.execute(_SQL["latest_of_subject"], {"subject": subject}).fetchone()
-        return None if row is None else _finding(row)
+        return None if row is None else finding_of(row)
 
 
 def recent(
@@ -68,7 +68,7 @@ def recent(
         rows = connection.execute(
             _SQL["recent"], {"city_code": city_code, "kind": kind.value if kind else None, "limit": limit}
         )
-        return [_finding(row) for row in rows]
+        return [finding_of(row) for row in rows]
 
 
 def standing(
@@ -86,7 +86,7 @@ def standing(
         "since": at - within,
     }
     with store.transaction() as connection:
-        return [_finding(row) for row in connection.execute(_SQL["standing"], query)]
+        return [finding_of(row) for row in connection.execute(_SQL["standing"], query)]
 
 
 def _parameters(finding: Finding, now: datetime) -> dict[str, Any]:
@@ -113,7 +113,8 @@ def _parameters(finding: Finding, now: datetime) -> dict[str, Any]:
     }
 
 
-def _finding(row: Any) -> Finding:
+def finding_of(row: Any) -> Finding:
+    """The finding in a row of sql/findings.sql."""
     return Finding(
         subject=row.subject,
         kind=FindingKind(row.kind),

@@ -23,6 +23,8 @@ class NoticeState(StrEnum):
     WAITING = "waiting"
     DELIVERED = "delivered"
     """the channel took it"""
+    MOVED = "moved"
+    """the channel did not take it; another notice carries it on the fallback"""
     DEAD = "dead"
     """given up; `last_error` says why"""
 
@@ -42,6 +44,10 @@ class Draft:
     subject_line: str
     body: str
     payload: dict[str, Any]
+    person: str | None = None
+    """id of the person of the roster whom it calls"""
+    fallbacks: tuple[tuple[str, str], ...] = ()
+    """channel and address where it goes when this channel does not take it, one after the other"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +69,8 @@ class Notice:
     next_attempt_at: datetime
     delivered_at: datetime | None
     last_error: str | None
+    person: str | None = None
+    fallbacks: tuple[tuple[str, str], ...] = ()
 
 
 def add(connection: Connection, drafts: Sequence[Draft], *, now: datetime) -> None:
@@ -70,23 +78,26 @@ def add(connection: Connection, drafts: Sequence[Draft], *, now: datetime) -> No
 
     One with a known key is there already.
     """
-    for draft in drafts:
-        connection.execute(
-            _SQL["add"],
-            {
-                "alarm_id": draft.alarm_id,
-                "event_ids": list(draft.event_ids),
-                "group_key": draft.group_key,
-                "urgency": draft.urgency,
-                "idempotency_key": draft.idempotency_key,
-                "channel": draft.channel,
-                "address": draft.address,
-                "subject_line": draft.subject_line,
-                "body": draft.body,
-                "payload": Jsonb(draft.payload),
-                "now": now,
-            },
-        )
+    if drafts:
+        connection.cursor().executemany(_SQL["add"], [_columns(draft, now) for draft in drafts])
+
+
+def _columns(draft: Draft, now: datetime) -> dict[str, Any]:
+    return {
+        "alarm_id": draft.alarm_id,
+        "event_ids": list(draft.event_ids),
+        "group_key": draft.group_key,
+        "urgency": draft.urgency,
+        "idempotency_key": draft.idempotency_key,
+        "channel": draft.channel,
+        "address": draft.address,
+        "subject_line": draft.subject_line,
+        "body": draft.body,
+        "payload": Jsonb(draft.payload),
+        "person": draft.person,
+        "fallbacks": Jsonb([{"channel": channel, "address": address} for channel, address in draft.fallbacks]),
+        "now": now,
+    }
 
 
 def lease(store: Store, *, channel: str, now: datetime, lease_s: float, limit: int) -> list[Notice]:
@@ -125,6 +136,56 @@ def dead(store: Store, notice: Notice, *, error: str) -> None:
         notify(connection, Topic.ALARM)
 
 
+def move_on(store: Store, notice: Notice, *, error: str, key: str, now: datetime) -> None:
+    """The channel does not take it: the same goes to the first of its fallbacks under a key of its own; nothing where
+    the lease was lost meanwhile. Raises StoreError."""
+    (channel, address), rest = notice.fallbacks[0], notice.fallbacks[1:]
+    with store.transaction() as connection:
+        values = {
+            "notice_id": notice.notice_id,
+            "attempts": notice.attempts,
+            "error": error,
+            "key": key,
+            "channel": channel,
+            "address": address,
+            "fallbacks": Jsonb([{"channel": one, "address": at} for one, at in rest]),
+            "now": now,
+        }
+        connection.execute(_SQL["move_on"], values)
+        notify(connection, Topic.NOTICE)
+        notify(connection, Topic.ALARM)
+
+
+def allowed(store: Store, *, channel: str, per_minute: float, cost: int, now: datetime) -> float:
+    """Takes `cost` messages out of a channel's allowance, which all couriers share: 0 where there was enough, else the
+    seconds until there is. The allowance holds a minute's worth, or one letter that costs more. Raises StoreError."""
+    most, rate_per_s = max(per_minute, float(cost)), per_minute / 60.0
+    with store.transaction() as connection:
+        connection.execute(_SQL["open_allowance"], {"channel": channel, "most": most, "now": now})
+        row: Any = connection.execute(_SQL["allowance"], {"channel": channel}).fetchone()
+        filled_s = max(0.0, (now - row.filled_at).total_seconds())
+        tokens = min(most, row.tokens + filled_s * rate_per_s)
+        if tokens < cost:
+            return float((cost - tokens) / rate_per_s)
+        connection.execute(_SQL["spend"], {"channel": channel, "tokens": tokens - cost, "now": now})
+        return 0.0
+
+
+def postpone(store: Store, notice: Notice, *, until: datetime) -> None:
+    """Gives a leased notice back untried until `until`. Raises StoreError."""
+    with store.transaction() as connection:
+        values = {"notice_id": notice.notice_id, "attempts": notice.attempts, "until": until}
+        connection.execute(_SQL["postpone"], values)
+
+
+def troubled(store: Store, *, since: datetime) -> dict[str, tuple[str, str, datetime]]:
+    """Channels that gave up or moved notices after `since` and have delivered nothing later: the city of the newest of
+    them, its last error, and when that notice was written. Raises StoreError."""
+    with store.transaction() as connection:
+        rows = connection.execute(_SQL["troubled"], {"since": since})
+        return {row.channel: (row.city_code, row.last_error or "", row.created_at) for row in rows}
+
+
 def hurry(store: Store, *, channel: str, now: datetime) -> int:
     """Makes all that waits for its next attempt on `channel` due; how many. Raises StoreError."""
     with store.transaction() as connection:
@@ -159,4 +220,5 @@ def counts(store: Store) -> tuple[int, int]:
 
 
 def _notice(row: Any) -> Notice:
-    return Notice(**{**row._asdict(), "state": NoticeState(row.state)})
+    fallbacks = tuple((one["channel"], one["address"]) for one in row.fallbacks)
+    return Notice(**{**row._asdict(), "state": NoticeState(row.state), "fallbacks": fallbacks})

@@ -18,15 +18,17 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from alerts.assess import assess
 from alerts.decider import Decider
+from alerts.inforce import Rules
 from alerts.lifecycle import Step
-from alerts.policy import assess, load
+from alerts.policy import load
 from lifeline.alarm import ENDED, SYSTEM_ACTIONS, TRANSITIONS, Alarm, AlarmAction, AlarmState, allowed_actions
 from lifeline.asset import Site
 from lifeline.clock import SetClock
 from lifeline.errors import StaleVersionError
 from lifeline.finding import Finding, Phase
-from lifeline.settings import ChannelSettings, Settings
+from lifeline.settings import AlertsSettings, ChannelSettings, Settings
 from lifeline.store import alarms, findings
 from lifeline.store.cities import levels
 from lifeline.store.pool import Store
@@ -35,6 +37,18 @@ from tests.alert_parts import FLOOD, load_city
 _BUILT_IN = load()
 POLICY = _BUILT_IN.model_copy(update={"grouping": _BUILT_IN.grouping.model_copy(update={"most": 10_000})})
 """One subject after another: they must not share an allowance."""
+
+
+class Fixed(Rules):
+    """The rules of POLICY, whatever files say."""
+
+    policy = POLICY
+
+    def look(self, now: datetime) -> None:
+        """Nothing changes."""
+
+
+FIXED = Fixed(AlertsSettings(), None)
 CHANNELS = (
     ChannelSettings(name="all", kind="webhook", address="http://all.example"),
     ChannelSettings(name="grave", kind="webhook", address="http://grave.example", min_level="orange"),
@@ -50,12 +64,7 @@ class Cycle(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
-        self.decider = Decider(
-            self.store,
-            Settings(alerts={"channels": CHANNELS}),
-            POLICY,
-            self.clock,
-        )
+        self.decider = Decider(self.store, Settings(alerts={"channels": CHANNELS}), FIXED, self.clock)
         self.subject = f"flood:{next(_subjects)}"
         self.present = False
         self.began_at = self.clock.now()

@@ -243,7 +243,7 @@ def test_two_operators_cannot_overwrite_each_other(database_url: str, store: Sto
     assert now.version == 2 == len(alarms.events(store, alarm.alarm_id))
     with pytest.raises(IllegalTransitionError, match="cannot arrive"):
         acted(store, now, AlarmAction.ARRIVE)
-    with pytest.raises(IllegalTransitionError, match="only a finding"):
+    with pytest.raises(IllegalTransitionError, match="only the alerts stage"):
         acted(store, now, AlarmAction.ESCALATE)
     with pytest.raises(IllegalTransitionError, match="until when"):
         acted(store, now, AlarmAction.SHELVE)
@@ -302,19 +302,19 @@ def test_a_backlog_explains_silent_sensors_until_it_ends(
         eventually(lambda: len(events_of(web)) == 1)
         findings.commit(store, silent, now=datetime.now(UTC))
         findings.commit(store, [later(silent[0], 10, phase=Phase.END)], now=datetime.now(UTC))
-        eventually(lambda: told_of(store, silent[0].subject) == ["explained", "explained"])
+        eventually(lambda: told_of(store, silent[0].subject).count("explained") == 2)
         assert len(events_of(web)) == 1
         findings.commit(store, [later(backlog, 20, phase=Phase.END)], now=datetime.now(UTC))
         eventually(lambda: len(events_of(web)) == 4)
-    assert told_of(store, silent[1].subject) == ["told"]
+    assert told_of(store, silent[1].subject) == ["explained", "nobody-by-policy", "told"]
     assert [event["alarm"]["kind"] for event in events_of(web)].count("sensor-silent") == 2
 
 
 def told_of(store: Store, subject: str) -> list[str | None]:
-    """Why people were told of each event of the subject's live alarm."""
+    """Why people were told of each event of the subject's alarm."""
     return [
         event.told
-        for alarm in alarms.alarms(store, live_only=True)
+        for alarm in alarms.alarms(store, live_only=False)
         if alarm.subject == subject
         for event in alarms.events(store, alarm.alarm_id)
     ]

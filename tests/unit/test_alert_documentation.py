@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
+from alerts.assess import Ground
 from alerts.channels import KINDS
 from alerts.lifecycle import Step, Why
-from alerts.policy import Audience, Ground
+from alerts.policy import Audience
 from alerts.telling import Told
 
 TEXT = (Path(__file__).parents[2] / "docs/alarms.md").read_text(encoding="utf-8")

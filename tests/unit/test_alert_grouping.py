@@ -11,7 +11,7 @@ from alerts.grouping import group_of, inhibited, ripe
 from alerts.policy import load
 from lifeline.alarm import AlarmAction, AlarmEvent, AlarmState, Level
 from lifeline.finding import FindingKind
-from lifeline.store.decisions import Untold
+from lifeline.store.decisions import Present, Untold
 from tests.alert_parts import START
 from tests.unit.test_alert_lifecycle import ALARM
 
@@ -90,17 +90,42 @@ def test_any_storm_stays_within_its_bounds_and_nobody_is_forgotten(events: list[
         assert len([red for red in window if not red]) <= RULES.most + 1, "only red goes beyond the allowance"
 
 
+def there(kind: FindingKind, subject: str, *sensors: str, city: str = "220100") -> Present:
+    alarm = replace(ALARM, alarm_id=99, kind=kind, subject=subject, city_code=city)
+    return Present(alarm, frozenset(sensors))
+
+
+SILENT = FindingKind.SENSOR_SILENT
+BACKLOG = there(FindingKind.BACKLOG, "backlog:ingest")
+GATEWAY = there(SILENT, "silent:GW-1", *(f"S-{n}" for n in range(300)))
+CITY = there(SILENT, "silent:city:220100")
+
+
 @pytest.mark.parametrize(
-    ("kind", "city", "present", "expected"),
+    ("kind", "subject", "sensors", "present", "expected"),
     [
-        (FindingKind.SENSOR_SILENT, "220100", {("220100", FindingKind.BACKLOG)}, True),
-        (FindingKind.SENSOR_SILENT, "220200", {("220100", FindingKind.BACKLOG)}, False),
-        (FindingKind.FLOOD, "220100", {("220100", FindingKind.BACKLOG)}, False),
-        (FindingKind.BACKLOG, "220100", {("220100", FindingKind.BACKLOG)}, False),
-        (FindingKind.SENSOR_SILENT, "220100", {("220100", FindingKind.FLOOD)}, False),
+        (SILENT, "silent:A", ("A",), BACKLOG, True),
+        (SILENT, "silent:A", ("A",), there(FindingKind.BACKLOG, "backlog:ingest", city="220200"), False),
+        (FindingKind.FLOOD, "flood:A", ("A",), BACKLOG, False),
+        (FindingKind.BACKLOG, "backlog:ingest", (), BACKLOG, False),
+        (SILENT, "silent:A", ("A",), there(FindingKind.FLOOD, "flood:B", "A", "B"), False),
+        (FindingKind.SENSOR_FAULT, "fault:S-7", ("S-7",), GATEWAY, True),
+        (SILENT, "silent:S-7", ("S-7",), GATEWAY, True),
+        (FindingKind.SENSOR_FAULT, "fault:X", ("X",), GATEWAY, False),
+        (FindingKind.SENSOR_FAULT, "fault:X", (), GATEWAY, False),
+        (FindingKind.FLOOD, "flood:S-7", ("S-7",), GATEWAY, False),
+        (SILENT, "silent:D-1", ("D-1",), CITY, True),
+        (SILENT, "silent:city:220100", (), CITY, False),
     ],
 )
 def test_what_explains_what(
-    kind: FindingKind, city: str, present: set[tuple[str, FindingKind]], expected: bool
+    kind: FindingKind, subject: str, sensors: tuple[str, ...], present: Present, expected: bool
 ) -> None:
-    assert inhibited(replace(ALARM, kind=kind, city_code=city), present, POLICY) is expected
+    alarm = replace(ALARM, kind=kind, subject=subject, city_code="220100")
+    assert (inhibited(alarm, sensors, [present], POLICY) is present.alarm) is expected
+
+
+def test_a_silent_gateway_is_one_alarm_and_not_explained_by_what_it_explains() -> None:
+    sensor = there(SILENT, "silent:S-7", "S-7")
+    alarm = replace(GATEWAY.alarm, alarm_id=1)
+    assert inhibited(alarm, GATEWAY.sensor_ids, [sensor], POLICY) is None

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.lifecycle import Decision, Step, Why, decide, level_fell, over, shelf_ended
-from alerts.policy import Assessment, Ground, load
+from alerts.assess import Assessment, Ground
+from alerts.lifecycle import Decision, Step, Why, confirmed, decide, lapsed, level_fell, over, shelf_ended
+from alerts.policy import load
 from lifeline.alarm import ENDED, Alarm, AlarmState, Level, Standing
 from lifeline.finding import Finding, Phase
 from lifeline.provision import Provision
@@ -138,9 +139,34 @@ def test_only_what_is_over_and_seen_closes_by_itself(state: AlarmState) -> None:
     settled = START + timedelta(minutes=30, seconds=RHYTHM.settle_s)
     seen = state in {AlarmState.ACKNOWLEDGED, AlarmState.VERIFIED, AlarmState.SHELVED}
     alarm = replace(CLEARED, state=state)
-    assert over(alarm, settled, RHYTHM) is (Why.OVER_AND_SEEN if seen else None)
-    assert over(alarm, settled - timedelta(seconds=1), RHYTHM) is None
+    quiet = {AlarmState.CANDIDATE: Why.DID_NOT_LAST, AlarmState.SUPPRESSED: Why.EXPLAINED}
+    assert over(alarm, settled, RHYTHM) is (Why.OVER_AND_SEEN if seen else quiet.get(state))
+    early = Why.DID_NOT_LAST if state is AlarmState.CANDIDATE else None
+    assert over(alarm, settled - timedelta(seconds=1), RHYTHM) is early
     assert over(replace(alarm, cleared_at=None), settled, RHYTHM) is None
+
+
+def test_a_candidate_becomes_an_alarm_when_it_has_lasted() -> None:
+    held = replace(ALARM, state=AlarmState.CANDIDATE, opened_at=START)
+    assert confirmed(held, START + timedelta(seconds=60), 60.0) is Why.LASTED
+    assert confirmed(held, START + timedelta(seconds=59), 60.0) is None
+    assert confirmed(replace(held, cleared_at=START), START + timedelta(hours=1), 60.0) is None
+    assert confirmed(ALARM, START + timedelta(hours=1), 60.0) is None
+
+
+@pytest.mark.parametrize("level", Level)
+def test_an_acknowledgement_lapses_when_nothing_follows(level: Level) -> None:
+    policy = load()
+    taken = replace(ALARM, state=AlarmState.ACKNOWLEDGED, level=level)
+    follow = timedelta(seconds=policy.escalation_of(level).follow_s)
+    standing = Standing(taken, START, acted_at=START)
+    assert lapsed(standing, START + follow, policy) is Why.NOTHING_FOLLOWED
+    assert lapsed(standing, START + follow - timedelta(seconds=1), policy) is None
+    assert lapsed(replace(standing, acted_at=START + follow), START + follow, policy) is None, (
+        "a note is a sign of life"
+    )
+    assert lapsed(replace(standing, alarm=replace(taken, cleared_at=START)), START + follow, policy) is None
+    assert lapsed(replace(standing, alarm=replace(taken, state=AlarmState.OPEN)), START + follow, policy) is None
 
 
 def test_a_shelf_ends_at_its_time() -> None:

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.policy import BUILT_IN, Audience, Ground, Policy, assess, load
+from alerts.assess import Ground, assess
+from alerts.policy import BUILT_IN, Audience, Policy, load
 from lifeline.alarm import AlarmAction, Level
 from lifeline.asset import Site
 from lifeline.city.levels import Levels, Thresholds
@@ -106,8 +107,8 @@ def test_every_kind_has_a_rule_and_provisions_and_every_rule_its_source() -> Non
         (r"settle_s = 120.0", "settle_seconds = 120.0", r"rhythm\.settle_seconds"),
         (r"cancel = \"heard\"", 'cancel = "all"', r"tell\.cancel: .*one of reached, heard, nobody"),
         (r"cancel = \"heard\"", 'abolish = "heard"', r"tell\.abolish"),
-        (r"format = 1", "format = 2", r"format"),
-        (r"format = 1", "format = ", r"line 3"),
+        (r"format = 2", "format = 1", r"policy.toml:3:1: format"),
+        (r"format = 2", "format = ", r"policy.toml:3:"),
     ],
 )
 def test_a_wrong_policy_names_file_and_field(tmp_path: Path, pattern: str, new: str, said: str) -> None:

@@ -33,11 +33,15 @@ CREATE TABLE watch (
     alarm_id    bigint PRIMARY KEY REFERENCES alarm,
     since       timestamptz NOT NULL,
     rung        smallint NOT NULL,
-    next_at     timestamptz NOT NULL
+    next_at     timestamptz,
+    declined_by text
 );
-CREATE INDEX watch_due ON watch (next_at);
+CREATE INDEX alarm_of_subject ON alarm (subject, alarm_id DESC);
 COMMENT ON TABLE watch IS 'Alarms that wait for an answer: which rung of the escalation has been called and when the next one is';
 COMMENT ON COLUMN watch.since IS 'the event that nobody has answered yet';
+COMMENT ON COLUMN watch.next_at IS 'when the next rung is called; empty: the whole line was called and nobody answered';
+
+COMMENT ON COLUMN watch.declined_by IS 'who of the rung has said that they cannot come';
 
 CREATE TABLE call (
     call_id     bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -89,6 +93,7 @@ CREATE TABLE weather_warning (
     expires     timestamptz NOT NULL,
     ended_at    timestamptz,
     ended_by    text,
+    refs        text[] NOT NULL DEFAULT '{}',
     headline    text NOT NULL,
     content     text NOT NULL,
     imported_at timestamptz NOT NULL,
@@ -96,6 +101,7 @@ CREATE TABLE weather_warning (
 );
 COMMENT ON TABLE weather_warning IS 'Warnings of others that policy listens to, as imported';
 COMMENT ON COLUMN weather_warning.areas IS 'GB/T 2260 codes, as long as the sender writes them';
+COMMENT ON COLUMN weather_warning.refs IS 'identifiers that it refers to: all earlier ones (CAP) or the first of the event (national form)';
 COMMENT ON COLUMN weather_warning.ended_by IS 'identifier of the message that replaced or ended it';
 
 CREATE TABLE bulletin (

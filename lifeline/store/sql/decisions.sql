@@ -20,48 +20,50 @@ WHERE finding_id > coalesce((SELECT finding_id FROM engine_position WHERE engine
 SELECT finding_id, subject, phase, city_code, detector, began_at, detected_at
 FROM finding WHERE finding_id > %(finding_id)s ORDER BY finding_id LIMIT 1
 
--- name: place
--- Where something is: its city, its zone, the first of its sensors that is known.
-SELECT city.name_zh AS city_zh, city.name_en AS city_en, city.timezone, city.levels,
-       zone.name_zh AS zone_zh, zone.name_en AS zone_en,
-       sensor.name_zh AS sensor_zh, sensor.name_en AS sensor_en, sensor.site
-FROM (SELECT) one
-LEFT JOIN city ON city.city_code = %(city_code)s
-LEFT JOIN zone ON zone.zone_id = %(zone_id)s
-LEFT JOIN LATERAL (
-    SELECT name_zh, name_en, site FROM sensor
-    WHERE sensor_id = ANY(%(sensor_ids)s)
-    ORDER BY array_position(%(sensor_ids)s, sensor_id), sensor_key DESC
-    LIMIT 1
-) sensor ON true
+-- name: cities
+-- Names, local time and thresholds of cities.
+SELECT city_code AS key, name_zh AS zh, name_en AS en, timezone, levels FROM city WHERE city_code = ANY(%(keys)s)
+
+-- name: zones
+-- Names and kinds of zones.
+SELECT zone_id AS key, name_zh AS zh, name_en AS en, kind FROM zone WHERE zone_id = ANY(%(keys)s)
+
+-- name: sensors
+-- Names of sensors and what they sit on.
+SELECT sensor_id AS key, name_zh AS zh, name_en AS en, site FROM sensor WHERE sensor_id = ANY(%(keys)s)
 
 -- name: standing
--- The live alarm of a subject, held, with what the life cycle asks of its past.
+-- The live alarms of subjects, held, with what the life cycle asks of their past.
 SELECT alarm_id, subject, city_code, kind, level, state, title_zh, title_en, opened_at, began_at, probability,
        provisions, version, finding_id, cleared_at, closed_at, zone_id, lon, lat, shelved_until, level_at, next_level,
        coalesce((SELECT EXISTS (SELECT FROM notice_event n WHERE n.event_id = e.event_id)
                  FROM alarm_event e WHERE e.alarm_id = alarm.alarm_id AND e.action = 'clear'
-                 ORDER BY e.event_id DESC LIMIT 1), false) AS end_told
+                 ORDER BY e.event_id DESC LIMIT 1), false) AS end_told, NULL::timestamptz AS acted_at
 FROM alarm
-WHERE subject = %(subject)s AND state NOT IN ('closed', 'cancelled', 'superseded')
+WHERE subject = ANY(%(subjects)s) AND state NOT IN ('closed', 'cancelled', 'superseded')
+ORDER BY alarm_id
 FOR UPDATE OF alarm
 
 -- name: previous
--- The last alarm of a subject that ended.
-SELECT alarm_id, subject, city_code, kind, level, state, title_zh, title_en, opened_at, began_at, probability,
+-- The last alarm of each subject that ended.
+SELECT last.* FROM unnest(%(subjects)s::text[]) wanted(subject)
+CROSS JOIN LATERAL (
+    SELECT alarm_id, subject, city_code, kind, level, state, title_zh, title_en, opened_at, began_at, probability,
        provisions, version, finding_id, cleared_at, closed_at, zone_id, lon, lat, shelved_until
-FROM alarm
-WHERE subject = %(subject)s AND state IN ('closed', 'cancelled', 'superseded')
-ORDER BY alarm_id DESC
-LIMIT 1
+    FROM alarm
+    WHERE alarm.subject = wanted.subject AND state IN ('closed', 'cancelled', 'superseded')
+    ORDER BY alarm_id DESC
+    LIMIT 1
+) last
 
 -- name: open
 -- A new alarm.
-INSERT INTO alarm (subject, city_code, zone_id, kind, level, level_at, state, title_zh, title_en, began_at, opened_at,
-                   probability, provisions, finding_id, lon, lat)
-VALUES (%(subject)s, %(city_code)s, %(zone_id)s, %(kind)s, %(level)s, %(level_at)s, %(state)s, %(title_zh)s,
-        %(title_en)s, %(began_at)s, %(opened_at)s, %(probability)s, %(provisions)s, %(finding_id)s, %(lon)s, %(lat)s)
-RETURNING alarm_id
+INSERT INTO alarm (alarm_id, subject, city_code, zone_id, kind, level, level_at, state, title_zh, title_en, began_at,
+                   opened_at, probability, provisions, finding_id, lon, lat)
+OVERRIDING SYSTEM VALUE
+VALUES (%(alarm_id)s, %(subject)s, %(city_code)s, %(zone_id)s, %(kind)s, %(level)s, %(level_at)s, %(state)s,
+        %(title_zh)s, %(title_en)s, %(began_at)s, %(opened_at)s, %(probability)s, %(provisions)s, %(finding_id)s,
+        %(lon)s, %(lat)s)
 
 -- name: follow
 -- The alarm follows its newest finding quietly: no event, and the version that people hold stays good.
@@ -72,8 +74,8 @@ WHERE alarm_id = %(alarm_id)s
 
 -- name: decide
 -- What was done about a finding, and why.
-INSERT INTO finding_decision (finding_id, alarm_id, step, reason, level_reason, decided_at)
-VALUES (%(finding_id)s, %(alarm_id)s, %(step)s, %(reason)s, %(level_reason)s, %(now)s)
+INSERT INTO finding_decision (finding_id, alarm_id, step, reason, level_reason, decided_at, policy)
+VALUES (%(finding_id)s, %(alarm_id)s, %(step)s, %(reason)s, %(level_reason)s, %(now)s, %(policy)s)
 
 -- name: untold
 -- Events of which it is not decided yet who is told, oldest first, each with its alarm; an end only when it is settled.
@@ -83,8 +85,9 @@ SELECT a.alarm_id, a.subject, a.city_code, a.kind, a.level, a.state, a.title_zh,
        e.at, e.actor, e.action, e.from_state, e.to_state, e.reason, e.note, e.event_id, e.told,
        EXISTS (SELECT FROM alarm_event later
                WHERE later.alarm_id = e.alarm_id AND later.event_id > e.event_id
-                 AND later.action IN ('return', 'escalate')) AS went_on
-FROM alarm_event e JOIN alarm a USING (alarm_id)
+                 AND later.action IN ('return', 'escalate')) AS went_on,
+       f.sensor_ids
+FROM alarm_event e JOIN alarm a USING (alarm_id) JOIN finding f USING (finding_id)
 WHERE e.told IS NULL AND (e.action <> 'clear' OR e.at <= %(settled_before)s)
 ORDER BY e.event_id
 LIMIT %(limit)s
@@ -100,33 +103,64 @@ WHERE group_key = ANY(%(groups)s) AND created_at > %(since)s
 GROUP BY group_key, created_at
 
 -- name: present
--- City and kind of the conditions that are there.
-SELECT DISTINCT city_code, kind FROM alarm
-WHERE state NOT IN ('closed', 'cancelled', 'superseded') AND cleared_at IS NULL
+-- The conditions of some kinds that are there, with the sensors of their newest finding.
+SELECT a.alarm_id, a.subject, a.city_code, a.kind, a.level, a.state, a.title_zh, a.title_en, a.opened_at, a.began_at,
+       a.probability, a.provisions, a.version, a.finding_id, a.cleared_at, a.closed_at, a.zone_id, a.lon, a.lat,
+       a.shelved_until, f.sensor_ids
+FROM alarm a JOIN finding f USING (finding_id)
+WHERE a.state NOT IN ('closed', 'cancelled', 'superseded', 'suppressed') AND a.cleared_at IS NULL
+  AND a.kind = ANY(%(kinds)s)
 
--- name: level_reason
--- The rule that gave the level to the newest finding about an alarm that was not its end.
-SELECT d.level_reason FROM finding_decision d
-WHERE d.alarm_id = %(alarm_id)s AND d.step NOT IN ('clear', 'ignore') ORDER BY d.finding_id DESC LIMIT 1
+-- name: suppressed
+-- Alarms that another one explains, with the sensors of their newest finding; held.
+SELECT a.alarm_id, a.subject, a.city_code, a.kind, a.level, a.state, a.title_zh, a.title_en, a.opened_at, a.began_at,
+       a.probability, a.provisions, a.version, a.finding_id, a.cleared_at, a.closed_at, a.zone_id, a.lon, a.lat,
+       a.shelved_until, f.sensor_ids
+FROM alarm a JOIN finding f USING (finding_id)
+WHERE a.state = 'suppressed' AND a.cleared_at IS NULL
+ORDER BY a.alarm_id
+LIMIT %(limit)s
+FOR UPDATE OF a SKIP LOCKED
+
+-- name: findings_behind
+-- Findings by number.
+SELECT finding_id, subject, kind, phase, city_code, zone_id, detector, reason, began_at, detected_at, probability,
+       sensor_ids, lon, lat, area, candidates, flow_m3_per_h, depth_m, explanation
+FROM finding WHERE finding_id = ANY(%(finding_ids)s)
+
+-- name: level_reasons
+-- The rule that gave the level to the newest finding about each alarm that was not its end.
+SELECT DISTINCT ON (d.alarm_id) d.alarm_id, d.level_reason FROM finding_decision d
+WHERE d.alarm_id = ANY(%(alarm_ids)s) AND d.step NOT IN ('clear', 'ignore')
+ORDER BY d.alarm_id, d.finding_id DESC
+
+-- name: last_events
+-- The newest event of each alarm that opened it anew.
+SELECT alarm_id, max(event_id) AS event_id FROM alarm_event
+WHERE alarm_id = ANY(%(alarm_ids)s)
+  AND action IN ('open', 'escalate', 'return', 'confirm', 'release', 'unshelve', 'lapse')
+GROUP BY alarm_id
 
 -- name: heard
--- The channels and addresses that were told of an alarm.
-SELECT DISTINCT n.channel, n.address
+-- The channels and addresses that were told of alarms.
+SELECT DISTINCT e.alarm_id, n.channel, n.address
 FROM alarm_event e JOIN notice_event ne USING (event_id) JOIN notice n USING (notice_id)
-WHERE e.alarm_id = %(alarm_id)s
-ORDER BY n.channel, n.address
+WHERE e.alarm_id = ANY(%(alarm_ids)s)
 
 -- name: due
--- Live alarms that time may move: cleared and seen, shelved up to now, at a level that may go down. Held; those in
--- other hands come next time.
+-- Live alarms that time may move: cleared and seen (or never told), shelved up to now, candidates, at a level that may go
+-- down, acknowledged and left alone. Held; those in other hands come next time.
 SELECT alarm_id, subject, city_code, kind, level, state, title_zh, title_en, opened_at, began_at, probability,
-       provisions, version, finding_id, cleared_at, closed_at, zone_id, lon, lat, shelved_until, level_at, next_level,
-       false AS end_told
+       provisions, version, finding_id, cleared_at, closed_at, zone_id, lon, lat, shelved_until, level_at, next_level, false AS end_told,
+       (SELECT max(e.at) FROM alarm_event e WHERE e.alarm_id = alarm.alarm_id AND e.actor NOT LIKE 'system:%%') AS acted_at
 FROM alarm
-WHERE state NOT IN ('closed', 'cancelled', 'superseded')
+WHERE state NOT IN ('closed', 'cancelled', 'superseded') AND alarm_id > %(after)s
   AND ((cleared_at <= %(settled_before)s AND state IN ('acknowledged', 'verified', 'shelved'))
+       OR (cleared_at IS NOT NULL AND state IN ('candidate', 'suppressed'))
+       OR (cleared_at IS NULL AND state = 'candidate')
        OR shelved_until <= %(now)s
-       OR (next_level IS NOT NULL AND level_at <= %(stood_since)s AND cleared_at IS NULL))
+       OR (next_level IS NOT NULL AND level_at <= %(stood_since)s AND cleared_at IS NULL)
+       OR (state = 'acknowledged' AND cleared_at IS NULL AND opened_at <= %(left_since)s))
 ORDER BY alarm_id
 LIMIT %(limit)s
 FOR UPDATE SKIP LOCKED

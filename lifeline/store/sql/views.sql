@@ -130,6 +130,57 @@ WHERE sensor_key = %(sensor_key)s AND observed_at >= %(start)s AND observed_at <
 GROUP BY 1
 ORDER BY 1
 
+-- name: series_rolled
+-- The same from roll-ups, of which the step is a multiple: readings themselves only before the first and behind the last
+-- whole bucket, from the oldest on that is not rolled up yet, and of buckets that an earlier version wrote without saying
+-- of how many readings their mean is.
+WITH job AS (
+    SELECT CASE WHEN j.position > s.ahead OR coalesce(f.old AND j.position < f.xid, false) THEN '-infinity'
+                ELSE least(coalesce(j.history_from, 'infinity'), p.observed_from) END AS rolled_until
+    FROM rollup_job j
+    CROSS JOIN (SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS ahead) s
+    LEFT JOIN (
+        SELECT arrival.xid::text::bigint AS xid, committed_at < now() - interval '1 day' AS old
+        FROM arrival ORDER BY arrival.xid LIMIT 1
+    ) f ON true
+    CROSS JOIN LATERAL (
+        SELECT coalesce(min(observed_from), 'infinity') AS observed_from
+        FROM arrival WHERE arrival.xid >= j.position::text::xid8
+    ) p
+    WHERE j.width = %(width)s
+), zone AS (
+    SELECT first, time_bucket(%(span)s::interval, greatest(first, least(%(end)s::timestamptz, rolled_until))) AS stop
+    FROM (SELECT time_bucket(%(span)s::interval, %(start)s::timestamptz + %(span)s::interval
+                                                 - interval '1 microsecond') AS first, rolled_until FROM job) j
+), bucket AS (
+    SELECT began_at, min, max, mean,
+           coalesce(usable, CASE WHEN good = readings THEN good WHEN mean IS NULL THEN 0 END) AS usable
+    FROM $rollup
+    WHERE sensor_key = %(sensor_key)s AND began_at >= %(start)s AND began_at < %(end)s
+      AND began_at >= (SELECT first FROM zone) AND began_at < (SELECT stop FROM zone)
+), part AS (
+    SELECT began_at AS at, mean * usable AS sum, min, max, usable AS readings FROM bucket WHERE usable > 0
+    UNION ALL
+    SELECT r.observed_at, r.value, r.value, r.value, 1
+    FROM bucket b
+    JOIN reading r ON r.sensor_key = %(sensor_key)s AND r.observed_at >= b.began_at
+                  AND r.observed_at < b.began_at + %(span)s::interval AND r.quality < 2
+    WHERE b.usable IS NULL
+    UNION ALL
+    SELECT observed_at, value, value, value, 1 FROM reading
+    WHERE sensor_key = %(sensor_key)s AND observed_at >= %(start)s AND observed_at < %(end)s AND quality < 2
+      AND observed_at < (SELECT first FROM zone)
+    UNION ALL
+    SELECT observed_at, value, value, value, 1 FROM reading
+    WHERE sensor_key = %(sensor_key)s AND observed_at >= %(start)s AND observed_at < %(end)s AND quality < 2
+      AND observed_at >= (SELECT stop FROM zone)
+)
+SELECT time_bucket(make_interval(secs => %(step_s)s), at) AS at,
+       sum(sum) / sum(readings) AS mean, min(min) AS least, max(max) AS greatest, sum(readings)::bigint AS readings
+FROM part
+GROUP BY 1
+ORDER BY 1
+
 -- name: layer_assets
 -- Assets of some kinds as a GeoJSON FeatureCollection, ready to send.
 SELECT json_build_object('type', 'FeatureCollection', 'features', coalesce(json_agg(json_build_object(
