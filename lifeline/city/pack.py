@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from lifeline.asset import Asset, Crew, Name, PopulationCell, Position, Sensor, Shelter, Zone
-from lifeline.city import drainage, identity, levels, network, people, sensors, source
+from lifeline.city import drainage, identity, levels, network, people, roads, sensors, source
 from lifeline.city.fault import Fault, Faults
 from lifeline.city.inp import Line
 from lifeline.city.levels import Levels
+from lifeline.city.roads import Road
 from lifeline.errors import PackError
 
 _MODELS = (("network.inp", network.read), ("drainage.inp", drainage.read))
@@ -29,6 +30,7 @@ class CityPack:
     shelters: tuple[Shelter, ...]
     population: tuple[PopulationCell, ...]
     crews: tuple[Crew, ...]
+    roads: tuple[Road, ...]
     levels: Levels
     assets: tuple[Asset, ...]
     network_inp: str | None = field(repr=False)
@@ -73,6 +75,7 @@ def _read(path: Path) -> tuple[CityPack | None, list[Fault]]:
     shelters = people.shelters(texts.get("shelters.csv", ""), "shelters.csv", faults, *where)
     population = people.population(texts.get("population.csv", ""), "population.csv", faults, *where)
     crews = people.crews(texts.get("crews.csv", ""), "crews.csv", faults, *where)
+    streets = roads.read(texts.get("roads.csv", ""), "roads.csv", faults, *where)
     if len(faults) or who.centre is None or limits is None:
         return None, faults.sorted()
     pack = CityPack(
@@ -87,6 +90,7 @@ def _read(path: Path) -> tuple[CityPack | None, list[Fault]]:
         shelters=shelters,
         population=population,
         crews=crews,
+        roads=streets,
         levels=limits,
         assets=tuple(replace(asset, city_code=who.code) for asset in assets),
         network_inp=texts.get("network.inp"),

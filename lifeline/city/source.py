@@ -7,7 +7,7 @@ from lifeline.city.fault import Faults, Place
 from lifeline.errors import PackError
 
 NEEDED = ("city.toml", "sensors.csv", "levels.toml")
-OPTIONAL = ("network.inp", "drainage.inp", "shelters.csv", "population.csv", "crews.csv")
+OPTIONAL = ("network.inp", "drainage.inp", "shelters.csv", "population.csv", "crews.csv", "roads.csv")
 _PACK_SUFFIXES = {".toml", ".csv", ".inp"}
 _LARGEST_BYTES = 256 * 2**20
 

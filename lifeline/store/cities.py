@@ -7,13 +7,14 @@ from typing import Any
 
 from lifeline.asset import Asset, AssetKind, Crew, Name, PopulationCell, Position, Shelter, Zone, ZoneKind
 from lifeline.city.levels import Levels, from_raw
+from lifeline.city.roads import Road
 from lifeline.store.packs import LoadReport, load_pack
 from lifeline.store.pool import Store
 from lifeline.store.queries import queries
 
 __all__ = [
     "City", "LoadReport", "assets", "cities", "city", "crews", "document", "levels", "load_pack", "population",
-    "shelters", "zones",
+    "roads", "shelters", "zones",
 ]  # fmt: skip
 
 _SQL = queries("cities")
@@ -123,6 +124,23 @@ def crews(store: Store, city_code: str | None = None) -> list[Crew]:
             contact=row.contact,
         )
         for row in _rows(store, "crews", city_code=city_code)
+    ]
+
+
+def roads(store: Store, city_code: str | None = None) -> list[Road]:
+    """Stretches of road by id, of one city or of all. Raises StoreError."""
+    return [
+        Road(
+            row.road_id,
+            row.city_code,
+            row.from_id,
+            Position(row.from_lon, row.from_lat),
+            row.to_id,
+            Position(row.to_lon, row.to_lat),
+            row.length_m,
+            row.speed_km_per_h,
+        )
+        for row in _rows(store, "roads", city_code=city_code)
     ]
 
 

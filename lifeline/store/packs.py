@@ -58,6 +58,7 @@ def load_pack(store: Store, pack: CityPack, *, now: datetime) -> LoadReport:
         ):
             connection.execute(_SQL[f"drop_{table}"], {"city_code": pack.code})
             _put_all(connection, f"put_{one}", things)
+        _put_roads(connection, pack)
         _put_documents(connection, pack)
     named = {sensor.sensor_id for sensor in pack.sensors}
     return LoadReport(
@@ -78,6 +79,7 @@ def _refuse_foreign(connection: Connection, pack: CityPack) -> None:
         ("foreign_shelters", "shelters.csv", "shelter_id", [s.shelter_id for s in pack.shelters]),
         ("foreign_cells", "population.csv", "cell_id", [cell.cell_id for cell in pack.population]),
         ("foreign_crews", "crews.csv", "crew_id", [crew.crew_id for crew in pack.crews]),
+        ("foreign_roads", "roads.csv", "road_id", [road.road_id for road in pack.roads]),
     ):
         for row in connection.execute(_SQL[query], {"ids": ids, "city_code": pack.code}):
             faults.append(
@@ -112,6 +114,29 @@ def _put_documents(connection: Connection, pack: CityPack) -> None:
     for name, content in (("network.inp", pack.network_inp), ("drainage.inp", pack.drainage_inp)):
         if content is not None:
             connection.execute(_SQL["put_document"], {"city_code": pack.code, "name": name, "content": content})
+
+
+def _put_roads(connection: Connection, pack: CityPack) -> None:
+    connection.execute(_SQL["drop_roads"], {"city_code": pack.code})
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            _SQL["put_road"],
+            [
+                {
+                    "road_id": road.road_id,
+                    "city_code": road.city_code,
+                    "from_id": road.from_id,
+                    "from_lon": road.start.lon,
+                    "from_lat": road.start.lat,
+                    "to_id": road.to_id,
+                    "to_lon": road.end.lon,
+                    "to_lat": road.end.lat,
+                    "length_m": road.length_m,
+                    "speed_km_per_h": road.speed_km_per_h,
+                }
+                for road in pack.roads
+            ],
+        )
 
 
 def _put_all(connection: Connection, query: str, things: tuple[Any, ...]) -> None:

@@ -12,6 +12,8 @@ from simulators.demo_city.feeds import build
 from simulators.demo_city.instruments import Row, instruments
 from simulators.demo_city.people import crews, population, shelters
 from simulators.demo_city.plan import CityPlan, DmaPlan, catchment_id, dma_id
+from simulators.demo_city.roads import COLUMNS as ROAD_COLUMNS
+from simulators.demo_city.roads import roads
 from simulators.demo_city.supply import Supply
 from simulators.demo_city.swmm_inp import swmm_inp
 
@@ -60,6 +62,7 @@ def write_pack(plan: CityPlan, folder: Path) -> None:
         "shelters.csv": _csv(_SHELTER_COLUMNS, shelters(plan)),
         "population.csv": _csv(_POPULATION_COLUMNS, population(plan)),
         "crews.csv": _csv(_CREW_COLUMNS, crews(plan)),
+        "roads.csv": _csv(ROAD_COLUMNS, roads(plan)),
         "levels.toml": LEVELS_TOML,
     }
     for name, text in files.items():

@@ -43,6 +43,10 @@ SELECT cell_id AS id, city_code FROM population_cell WHERE cell_id = ANY (%(ids)
 -- Which of these crews another city has.
 SELECT crew_id AS id, city_code FROM crew WHERE crew_id = ANY (%(ids)s) AND city_code <> %(city_code)s ORDER BY 1
 
+-- name: foreign_roads
+-- Which of these roads another city has.
+SELECT road_id AS id, city_code FROM road WHERE road_id = ANY (%(ids)s) AND city_code <> %(city_code)s ORDER BY 1
+
 -- name: retire_sensors
 -- Retires all active sensors of a city; `put_sensor` brings back those that the pack names.
 UPDATE sensor SET retired_at = %(now)s WHERE city_code = %(city_code)s AND retired_at IS NULL RETURNING sensor_id
@@ -114,6 +118,16 @@ INSERT INTO crew (crew_id, city_code, name_zh, name_en, district, lon, lat, skil
 VALUES (%(crew_id)s, %(city_code)s, %(name_zh)s, %(name_en)s, %(district)s, %(lon)s, %(lat)s, %(skills)s, %(people)s,
         %(contact)s)
 
+-- name: drop_roads
+-- Makes room for the roads of the new pack.
+DELETE FROM road WHERE city_code = %(city_code)s
+
+-- name: put_road
+-- Records a stretch of road.
+INSERT INTO road (road_id, city_code, from_id, from_lon, from_lat, to_id, to_lon, to_lat, length_m, speed_km_per_h)
+VALUES (%(road_id)s, %(city_code)s, %(from_id)s, %(from_lon)s, %(from_lat)s, %(to_id)s, %(to_lon)s, %(to_lat)s,
+        %(length_m)s, %(speed_km_per_h)s)
+
 -- name: drop_documents
 -- Makes room for the documents of the new pack.
 DELETE FROM city_document WHERE city_code = %(city_code)s
@@ -172,3 +186,10 @@ SELECT crew_id, city_code, name_zh, name_en, district, lon, lat, skills, people,
 FROM crew
 WHERE %(city_code)s::text IS NULL OR city_code = %(city_code)s
 ORDER BY crew_id
+
+-- name: roads
+-- Stretches of road by id; of all cities where no code is given.
+SELECT road_id, city_code, from_id, from_lon, from_lat, to_id, to_lon, to_lat, length_m, speed_km_per_h
+FROM road
+WHERE %(city_code)s::text IS NULL OR city_code = %(city_code)s
+ORDER BY road_id

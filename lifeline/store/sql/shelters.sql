@@ -96,11 +96,6 @@ JOIN LATERAL (
 WHERE s.quantity = 'temperature' AND s.retired_at IS NULL AND s.city_code = %(city_code)s
 ORDER BY r.observed_at DESC LIMIT 1
 
--- name: roads
--- The stretches of road of all cities.
-SELECT road_id, city_code, from_id, from_lon, from_lat, to_id, to_lon, to_lat, length_m, speed_km_per_h
-FROM road ORDER BY road_id
-
 -- name: add_evacuation
 -- People must leave.
 INSERT INTO evacuation (city_code, ordered_at, ordered_by, reason, exercise)
