@@ -1,5 +1,6 @@
 """What the console reads: cheap views over the other stages' tables; nothing here writes."""
 
+import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,9 +14,12 @@ from lifeline.reading import Quality, QualityReason
 from lifeline.store.alarms import alarm_of
 from lifeline.store.pool import Store
 from lifeline.store.queries import queries
+from lifeline.store.rollups import Width
 from lifeline.units import Quantity
 
 _SQL = queries("views")
+_LONGER = 1.25
+"""How much longer than asked for the steps of a series may be."""
 _NEWEST = 2**62
 """Above every id: a page from the start."""
 Cities = str | Collection[str] | None
@@ -223,14 +227,22 @@ def readings(
 def series(
     store: Store, sensor_key: int, *, start: datetime, end: datetime, step_s: float
 ) -> list[tuple[datetime, float, float, float, int]]:
-    """Steps of `step_s` in [start, end) that have readings: step, mean, least, greatest (SI), count. Bad ones stay out.
+    """Steps of [start, end) that have readings: step, mean, least, greatest (SI), count. Bad ones stay out.
 
-    Raises StoreError.
+    Steps are `step_s` long, or up to a quarter longer, so that long spans are read from the widest roll-ups that give
+    them; the numbers are those of the readings themselves, the newest included. Raises StoreError.
     """
+    query = {"sensor_key": sensor_key, "start": start, "end": end, "step_s": step_s}
+    statement = _SQL["series"]
+    for width in reversed(Width):
+        span_s = width.span.total_seconds()
+        rounded_s = math.ceil(step_s / span_s) * span_s
+        if rounded_s <= _LONGER * step_s:
+            statement = _SQL["series_rolled"].replace(b"$rollup", width.table.encode())
+            query |= {"step_s": rounded_s, "width": width.value, "span": width.span}
+            break
     with store.transaction() as connection:
-        return connection.execute(
-            _SQL["series"], {"sensor_key": sensor_key, "start": start, "end": end, "step_s": step_s}
-        ).fetchall()
+        return connection.execute(statement, query).fetchall()
 
 
 def layer(store: Store, kind: Layer, *, city: Cities) -> str:

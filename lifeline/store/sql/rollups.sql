@@ -77,12 +77,13 @@ CROSS JOIN LATERAL (
 WITH touched AS MATERIALIZED (
     $touched
 )
-INSERT INTO $rollup AS kept (sensor_key, began_at, readings, good, min, max, mean, last)
-SELECT t.sensor_key, t.began_at, r.readings, r.good, r.min, r.max, r.mean, r.last
+INSERT INTO $rollup AS kept (sensor_key, began_at, readings, good, usable, min, max, mean, last)
+SELECT t.sensor_key, t.began_at, r.readings, r.good, r.usable, r.min, r.max, r.mean, r.last
 FROM touched t
 CROSS JOIN LATERAL (
     SELECT count(*) AS readings,
            count(*) FILTER (WHERE quality = 0) AS good,
+           count(*) FILTER (WHERE quality <= 1) AS usable,
            min(value) FILTER (WHERE quality <= 1) AS min,
            max(value) FILTER (WHERE quality <= 1) AS max,
            avg(value) FILTER (WHERE quality <= 1) AS mean,
@@ -97,8 +98,8 @@ WHERE NOT EXISTS (
     SELECT FROM $rollup k WHERE k.sensor_key = t.sensor_key AND k.began_at = t.began_at AND k.readings >= r.readings
 )
 ON CONFLICT (sensor_key, began_at) DO UPDATE
-SET readings = excluded.readings, good = excluded.good, min = excluded.min, max = excluded.max, mean = excluded.mean,
-    last = excluded.last
+SET readings = excluded.readings, good = excluded.good, usable = excluded.usable, min = excluded.min,
+    max = excluded.max, mean = excluded.mean, last = excluded.last
 WHERE excluded.readings > kept.readings
 
 -- name: move
