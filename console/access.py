@@ -25,6 +25,7 @@ CHIEF: Roles = frozenset({Role.SUPERVISOR})
 AUDIT: Roles = frozenset({Role.SUPERVISOR, Role.AUDITOR})
 
 ACTIONS: dict[AlarmAction, Roles] = {
+    AlarmAction.CONFIRM: DESK,
     AlarmAction.ACKNOWLEDGE: FIELD,
     AlarmAction.DISPATCH: DESK,
     AlarmAction.ACCEPT: FIELD,
@@ -101,6 +102,7 @@ RULES: tuple[Rule, ...] = (
     _rule("GET", "/api/v1/findings/{finding_id}", READERS),
     _rule("GET", "/api/v1/layers/{layer}.geojson", READERS),
     _rule("GET", "/api/v1/events", READERS),
+    _rule("GET", "/api/sensorthings/v1.1/{path:path}", READERS),
 )
 
 

@@ -95,6 +95,7 @@ class LoggingIn:
             return RedirectResponse("/code", 303)
         secret = form.get("secret", "")
         try:
+            totp_address(secret, visitor.person.login)
             step = totp_step(form.get("code", ""), secret, at_s=now.timestamp(), after_step=0)
         except ValueError:  # no base32: not what the page sent
             return RedirectResponse("/factor", 303)
