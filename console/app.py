@@ -27,6 +27,7 @@ from console.gate import Gate, visitor_of
 from console.guard import Guard, tile_origin
 from console.pages.desk import Desk
 from console.pages.site import pages
+from console.sensorthings import routes as sensorthings
 from console.texts import Language, Texts
 from lifeline import log
 from lifeline.clock import Clock
@@ -101,6 +102,7 @@ def application(settings: Settings, store: Store, feed: Feed, clock: Clock, *, p
 
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, lifespan=lifespan)
     app.mount("/api/v1", build(store, feed, clock))
+    app.mount(sensorthings.MOUNT, sensorthings.build(store, feed, clock))
     app.mount("/static", StaticFiles(directory=_FOLDER / "pages", follow_symlink=False), name="static")
     app.add_middleware(Gate, store=store, clock=clock)
     app.add_middleware(

@@ -56,7 +56,7 @@ def service(database_template: tuple[str, str], tmp_path_factory: pytest.TempPat
         load_city(store, write_tiny_pack(tmp_path_factory.mktemp("pack") / "cc"), now=NOW)
         measure(store, {"CC-P-01": 310e3}, until=NOW, minutes=2500)
         measure(store, {"CC-WD-01": 0.2, "CC-L-01": 2.5}, until=NOW, minutes=30)
-        yield Client(build(store, cast(Feed, Standing(store)), SystemClock()))
+        yield Client(build(store, cast(Feed, Standing(store)), SystemClock(), cities=lambda _: None))
 
 
 def _get(service: Client, address: str) -> Any:
@@ -165,3 +165,17 @@ def test_what_cannot_be_answered_is_refused_with_advice(service: Client, address
 @pytest.mark.parametrize("method", ["POST", "PATCH", "DELETE", "PUT"])
 def test_nothing_can_be_written(service: Client, method: str) -> None:
     assert service.request(method, "/Things").status_code == 405
+
+
+def test_who_serves_another_city_sees_nothing_of_this_one(
+    database_template: tuple[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    with database(database_template) as url, Store(url, name="test") as store:
+        load_city(store, write_tiny_pack(tmp_path_factory.mktemp("pack") / "cc"), now=NOW)
+        measure(store, {"CC-P-01": 310e3}, until=NOW, minutes=5)
+        feed = cast(Feed, Standing(store))
+        elsewhere = Client(build(store, feed, SystemClock(), cities=lambda _: frozenset({"220200"})))
+        for entry in _get(elsewhere, "/")["value"]:
+            assert _get(elsewhere, f"/{entry['name']}")["value"] == []
+        assert elsewhere.get("/Datastreams('CC-P-01')").status_code == 404
+        assert elsewhere.get("/Datastreams('CC-P-01')/Observations").status_code == 404
