@@ -18,6 +18,7 @@ from detect import silence
 from detect.flood import detector as flood
 from detect.instant import instant
 from detect.leak import live as leak
+from detect.ledger import Ledger
 from detect.port import Factory, Json, Scope
 from detect.residual import detector as residual
 from detect.track import Track
@@ -63,6 +64,7 @@ class City:
         ]
         for track in self.tracks:
             track.load()
+        self._ledger = Ledger(store, clock, scope)
         now_s = clock.now().timestamp()
         devices = {device: n for n, device in enumerate(dict.fromkeys(s.device_id for s in scope.sensors))}
         span = history.span(store, keys)
@@ -91,6 +93,7 @@ class City:
         watermark, frontier = instant(self.window.watermark_s), instant(self.window.frontier_s)
         for track in self.tracks:
             track.work(batch, fresh, watermark=watermark, frontier=frontier, late=self.window.late)
+        self._ledger.work(watermark)
 
     def close(self) -> None:
         """Saves every detector. Raises StoreError."""
