@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 
 from lifeline.errors import LifelineError
-from lifeline.verbs import audit, city, evaluate, grafana, leak, people, stages, upkeep, world
+from lifeline.verbs import audit, city, devices, evaluate, grafana, leak, people, stages, upkeep, world
 
 app = typer.Typer(
     help="Lifeline: a city's pipe-network and flood sensors, from the reading to the crew.",
@@ -19,6 +19,7 @@ app.add_typer(world.app)
 app.add_typer(stages.app)
 app.add_typer(upkeep.app)
 app.add_typer(city.app, name="city")
+app.add_typer(devices.app, name="devices")
 app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(people.app, name="people")
 app.add_typer(audit.app, name="audit")

@@ -2,6 +2,7 @@
 
 import json
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -12,15 +13,18 @@ import paho.mqtt.client as mqtt
 
 from lifeline.clock import Clock
 from lifeline.errors import LifelineError
+from lifeline.liveness import Allowance, troubles
 from lifeline.mqtt import BACKLOG_TOPIC, BrokerAddress
 from lifeline.settings import Settings
 from lifeline.store.cities import cities
+from lifeline.store.devices import lives
 from lifeline.store.health import edition, outbox, server_time
 from lifeline.store.migrate import pending
 from lifeline.store.partitions import layout, shares
 from lifeline.store.pool import Store
 from lifeline.store.readings import conservation
 from lifeline.store.stages import stages
+from lifeline.store.strangers import figures
 
 CLOCK_TOLERANCE_S = 2.0
 BEAT_LIMIT_S = 15.0
@@ -210,6 +214,33 @@ def conservation_check(store: Store) -> Check:
             "conservation", Verdict.FAULT, seen, "stop writers other than lifeline; keep the tables and report it"
         )
     return Check("conservation", Verdict.OK, seen)
+
+
+def device_check(store: Store, settings: Settings, clock: Clock) -> Check:
+    """How many devices have which trouble. Raises StoreError."""
+    known, now, allowance = lives(store), clock.now(), Allowance.of(settings)
+    counts = Counter(trouble.value for life in known for trouble in troubles(life, allowance, now=now))
+    told = ", ".join(f"{number:,} {name}" for name, number in counts.most_common()) or "no trouble"
+    seen = f"{len(known):,} devices: {told}"
+    return (
+        Check("devices", Verdict.WARNING, seen, "see `lifeline devices list --trouble`")
+        if counts
+        else Check("devices", Verdict.OK, seen)
+    )
+
+
+def quarantine_check(store: Store, settings: Settings) -> Check:
+    """Who speaks and is unknown. Raises StoreError."""
+    full, most = figures(store), settings.ingest.quarantine_devices
+    seen = f"{full.devices:,} unknown devices of at most {most:,}, {full.kept_bytes / 1e6:,.1f} MB kept"
+    if full.not_kept:
+        seen += f", {full.not_kept:,} readings beyond the limits counted only"
+    if full.devices >= most:
+        advice = "no more are kept: adopt or forget some (`lifeline devices quarantine`)"
+        return Check("quarantine", Verdict.WARNING, seen, advice)
+    if full.devices:
+        return Check("quarantine", Verdict.WARNING, seen, "see `lifeline devices quarantine`")
+    return Check("quarantine", Verdict.OK, seen)
 
 
 def backlog_check(store: Store, clock: Clock) -> Check:

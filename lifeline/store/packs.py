@@ -43,9 +43,14 @@ def load_pack(store: Store, pack: CityPack, *, now: datetime) -> LoadReport:
         _refuse_foreign(connection, pack)
         _put_city(connection, pack, now)
         _put_all(connection, "put_zone", pack.zones)
-        before = {
-            row.sensor_id for row in connection.execute(_SQL["retire_sensors"], {"city_code": pack.code, "now": now})
+        named = {sensor.sensor_id for sensor in pack.sensors}
+        own = {
+            "city_code": pack.code,
+            "now": now,
+            "ids": list(named),
+            "channels": [f"{sensor.device_id}:{sensor.channel}" for sensor in pack.sensors],
         }
+        before = {row.sensor_id for row in connection.execute(_SQL["retire_sensors"], own)}
         _put_all(connection, "put_sensor", pack.sensors)
         kept = {"city_code": pack.code, "ids": [zone.zone_id for zone in pack.zones]}
         connection.execute(_SQL["leave_zones"], kept)
@@ -60,7 +65,6 @@ def load_pack(store: Store, pack: CityPack, *, now: datetime) -> LoadReport:
             _put_all(connection, f"put_{one}", things)
         _put_roads(connection, pack)
         _put_documents(connection, pack)
-    named = {sensor.sensor_id for sensor in pack.sensors}
     return LoadReport(
         pack.code,
         changed=True,

@@ -48,8 +48,12 @@ SELECT crew_id AS id, city_code FROM crew WHERE crew_id = ANY (%(ids)s) AND city
 SELECT road_id AS id, city_code FROM road WHERE road_id = ANY (%(ids)s) AND city_code <> %(city_code)s ORDER BY 1
 
 -- name: retire_sensors
--- Retires all active sensors of a city; `put_sensor` brings back those that the pack names.
-UPDATE sensor SET retired_at = %(now)s WHERE city_code = %(city_code)s AND retired_at IS NULL RETURNING sensor_id
+-- Retires all active sensors of a city; `put_sensor` brings back those that the pack names. Those that operators adopted
+-- stay, unless the pack names their channel.
+UPDATE sensor SET retired_at = %(now)s
+WHERE city_code = %(city_code)s AND retired_at IS NULL
+  AND (adopted_at IS NULL OR device_id || ':' || channel = ANY (%(channels)s) OR sensor_id = ANY (%(ids)s))
+RETURNING sensor_id
 
 -- name: put_sensor
 -- Records a sensor, or what the new pack says of it; its key stays.
@@ -61,7 +65,8 @@ ON CONFLICT (sensor_id) DO UPDATE
 SET device_id = excluded.device_id, channel = excluded.channel, quantity = excluded.quantity, unit = excluded.unit,
     site = excluded.site, zone_id = excluded.zone_id, element = excluded.element, lon = excluded.lon, lat = excluded.lat,
     elevation_m = excluded.elevation_m, interval_s = excluded.interval_s, range_min = excluded.range_min,
-    range_max = excluded.range_max, name_zh = excluded.name_zh, name_en = excluded.name_en, retired_at = NULL
+    range_max = excluded.range_max, name_zh = excluded.name_zh, name_en = excluded.name_en, retired_at = NULL,
+    adopted_at = NULL
 
 -- name: put_zone
 -- Records a zone, or what the new pack says of it.
