@@ -3,10 +3,10 @@
 import json
 from typing import Any
 
-from deploy.grafana.boards import alarms, balance, city, flood, ingest, leak
+from deploy.grafana.boards import alarms, balance, city, flood, ingest, leak, models, shelters
 from deploy.grafana.sdk import JSONEncoder
 
-BOARDS = (city, balance, leak, flood, alarms, ingest)
+BOARDS = (city, balance, leak, flood, alarms, ingest, shelters, models)
 """In the order of their menu."""
 
 
