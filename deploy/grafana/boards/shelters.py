@@ -74,8 +74,8 @@ def board() -> Dashboard:
             listing(
                 "派单 Work orders",
                 "SELECT alarm_id, order_id, title_zh, state, crew_id, created_at, accepted_at, arrived_at,"
-                f" mitigated_at, verified_at, exercise FROM dashboard.work_order WHERE $__timeFilter(created_at) AND {IN_CITY}"
-                " ORDER BY order_id DESC LIMIT 200",
+                f" mitigated_at, verified_at, exercise FROM dashboard.work_order"
+                f" WHERE $__timeFilter(created_at) AND {IN_CITY} ORDER BY order_id DESC LIMIT 200",
                 span=12,
                 alarm_links=True,
             ),
