@@ -44,6 +44,15 @@ class TrackSettings:
     """the same for a zone's loss"""
     growth_m3_per_h: float = 0.05
     growth_relative: float = 0.01
+    scatter_days: float = 30.0
+    """over how many quiet days the scatter follows what is seen; 0: never"""
+    slow_days: tuple[int, ...] = (15, 30, 60, 120)
+    """over how many days a slow leak is looked for in what the filter took for drift"""
+    slow_gain: float = 0.1
+    """variance of the filter's offset relative to the daily scatter"""
+    jump_m3_per_h: float = 3.0
+    jump_relative: float = 0.5
+    """a known leak that grows at once by more than either is another leak near it"""
 
 
 class Kind(StrEnum):
@@ -129,6 +138,8 @@ class Tracker:
         self.pending: list[Pending] = []
         self.count = 0
         self._held: tuple[np.ndarray, np.ndarray] | None = None
+        self.scale = 1.0
+        self._drifted: list[tuple[np.ndarray, dict[int, float]]] = []
 
     def step(self, hour: int, window: np.ndarray, weights: np.ndarray) -> list[Settled]:
         """Take in the 24 h means `(n_channels,)` that end at `hour`; `weights` are of `Signatures.weights`."""
@@ -143,9 +154,12 @@ class Tracker:
             if found is not None:
                 self.pending.append(found)
                 self._refit(change, covariance, mixed, rows)
+        self._reconsider(change, covariance, mixed, rows, hour)
         done = self._settle(hour, window, mixed)
         if hour % 24 == 0:
             self._day(window, weights)
+            if not self.pending:
+                done += self._slow(hour, mixed)
         return done
 
     # --- the expectation -------------------------------------------------------------------------------------------
@@ -157,7 +171,7 @@ class Tracker:
 
     def _expected(self, window: np.ndarray, mixed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         change = window - self.offset
-        covariance = self.doubt + self.scatter
+        covariance = self.doubt + self.scale * self.scatter
         for leak in self.leaks:
             s = self._signature(mixed, leak)
             change = change - leak.flow_m3_per_h * s
@@ -217,12 +231,20 @@ class Tracker:
     # --- choosing an explanation -----------------------------------------------------------------------------------
 
     def _explain(
-        self, change: np.ndarray, covariance: np.ndarray, mixed: np.ndarray, rows: np.ndarray, hour: int
+        self,
+        change: np.ndarray,
+        covariance: np.ndarray,
+        mixed: np.ndarray,
+        rows: np.ndarray,
+        hour: int,
+        instead: Pending | None = None,
     ) -> Pending | None:
-        """The best explanation of what the pending events leave over, when it is much likelier than chance."""
-        need = self.settings.threshold
-        left = change - sum((p.effect for p in self.pending), np.zeros(len(change)))
-        doubted = self._doubted(covariance, self.pending)
+        """The best explanation of what the pending events but `instead` leave over, when likelier than chance."""
+        set_ = self.settings
+        need = set_.threshold
+        others = [p for p in self.pending if p is not instead]
+        left = change - sum((p.effect for p in others), np.zeros(len(change)))
+        doubted = self._doubted(covariance, others)
         chance = Gaussian(doubted[np.ix_(rows, rows)])
         weighted = chance.solve(left[rows])
         if 0.5 * float(left[rows] @ weighted) < need:
@@ -242,16 +264,16 @@ class Tracker:
         offer(Pending(Kind.LEAK, hour, 0.0), float(fit.log_density.max()), need)
         fit = place(-left[rows], inflated, mixed, self.signatures, rows=rows)
         offer(Pending(Kind.UNKNOWN_END, hour, 0.0), float(fit.log_density.max()), need + 3.0)
-        changing = {p.leak for p in self.pending}
+        changing = {p.leak for p in others}
         for leak in self.leaks:
             if leak.number in changing:
                 continue
             s = self._signature(mixed, leak)[rows]
             w = gauss.solve(s)
             size = max(float(w @ left[rows] / max(w @ s, 1e-12)), -1.1 * leak.flow_m3_per_h)
-            offer(
-                Pending(Kind.CHANGE, hour, 0.0, leak=leak.number), gauss.log_density(left[rows] - size * s), need - 5.0
-            )
+            jump = size > max(set_.jump_m3_per_h, set_.jump_relative * leak.flow_m3_per_h)
+            known = need + 5.0 if jump else need - 5.0
+            offer(Pending(Kind.CHANGE, hour, 0.0, leak=leak.number), gauss.log_density(left[rows] - size * s), known)
         inverse = chance.solve(np.eye(len(rows)))
         alone = 0.5 * weighted**2 / np.diag(inverse)
         alone[rows >= self.n_pressure] = 0.0
@@ -260,6 +282,22 @@ class Tracker:
         if best is not None:
             best.effect = np.zeros(len(change))
         return best
+
+    def _reconsider(
+        self, change: np.ndarray, covariance: np.ndarray, mixed: np.ndarray, rows: np.ndarray, hour: int
+    ) -> None:
+        """What an event was first taken for is decided again once the window lies wholly after its beginning."""
+        age = self.settings.confirm_hours
+        for p in list(self.pending):
+            if hour - p.began_hour < age or (hour - p.began_hour - age) % 24:
+                continue
+            best = self._explain(change, covariance, mixed, rows, hour, instead=p)
+            if best is None:
+                self.pending.remove(p)
+            elif (best.kind, best.leak, best.channel) != (p.kind, p.leak, p.channel):
+                best.began_hour = p.began_hour
+                self.pending[self.pending.index(p)] = best
+        self._refit(change, covariance, mixed, rows)
 
     # --- settling --------------------------------------------------------------------------------------------------
 
@@ -324,14 +362,93 @@ class Tracker:
         """Once a day: the filter takes in the day before the last, if no event is pending."""
         held, self._held = self._held, None
         if not self.pending:
+            self._follow(window, self.signatures.at_levels(weights))
             if held is not None:
+                before = {leak.number: leak.flow_m3_per_h for leak in self.leaks}
+                offset = self.offset
                 self._update(held[0], self.signatures.at_levels(held[1]))
+                moved = {leak.number: leak.flow_m3_per_h - before[leak.number] for leak in self.leaks}
+                self._drifted.append((self.offset - offset, moved))
+                del self._drifted[: -max(self.settings.slow_days)]
             self._held = (window, weights)
-        self.doubt = self.doubt + self._drift * self.scatter
+        self.doubt = self.doubt + self._drift * self.scale * self.scatter
         for leak in self.leaks:
             leak.variance += (
                 self.settings.growth_m3_per_h**2 + (self.settings.growth_relative * leak.flow_m3_per_h) ** 2
             )
+
+    def _follow(self, window: np.ndarray, mixed: np.ndarray) -> None:
+        """The scatter follows the surprise of quiet days: a noisy city needs a larger change to be believed."""
+        if not self.settings.scatter_days:
+            return
+        rows = np.flatnonzero(np.isfinite(window))
+        change, covariance = self._expected(window, mixed)
+        gauss = Gaussian(covariance[np.ix_(rows, rows)])
+        surprise = float(change[rows] @ gauss.solve(change[rows])) / max(len(rows), 1)
+        self.scale += (self.scale * min(surprise, 4.0) - self.scale) / self.settings.scatter_days
+        self.scale = max(self.scale, 1.0)
+
+    def _slow(self, hour: int, mixed: np.ndarray) -> list[Settled]:
+        """A leak that grows so slowly that every day looked like the one before: sought in what was taken for drift.
+
+        The expectation stays as it is; what the filter had given to the offset and to known leaks goes to the new one.
+        """
+        set_ = self.settings
+        best: tuple[float, int, Placement, np.ndarray, np.ndarray, dict[int, float]] | None = None
+        alive = {leak.number: leak for leak in self.leaks}
+        rows = np.arange(len(self.offset))
+        scatter = self.scale * self.scatter
+        for days in set_.slow_days:
+            if len(self._drifted) < days // 2:
+                break
+            part = self._drifted[-days:]
+            base = np.sum([move for move, _ in part], axis=0)
+            flows = {n: sum(m.get(n, 0.0) for _, m in part) for n in alive}
+            drift = base + sum((f * self._signature(mixed, alive[n]) for n, f in flows.items()), np.zeros(len(base)))
+            covariance = 2 * set_.slow_gain * scatter + len(part) * self._drift * scatter
+            for leak in self.leaks:
+                s = self._signature(mixed, leak)
+                growth = set_.growth_m3_per_h**2 + (set_.growth_relative * leak.flow_m3_per_h) ** 2
+                covariance = covariance + len(part) * growth * np.outer(s, s)
+            chance = Gaussian(covariance)
+            if 0.5 * float(drift @ chance.solve(drift)) < set_.threshold:
+                continue
+            inflated = self._inflated(covariance, drift, rows)
+            fit = place(drift, inflated, mixed, self.signatures, rows=rows)
+            gain = float(fit.log_density.max()) - chance.log_density(drift) - set_.threshold
+            gauss = Gaussian(inflated)
+            for leak in self.leaks:
+                s = self._signature(mixed, leak)
+                w = gauss.solve(s)
+                size = float(w @ drift / max(w @ s, 1e-12))
+                if gauss.log_density(drift - size * s) > float(fit.log_density.max()) - 5.0:
+                    gain = -1.0
+            ended = place(-drift, inflated, mixed, self.signatures, rows=rows)
+            if gain <= 0 or float(ended.log_density.max()) > float(fit.log_density.max()):
+                continue
+            if best is None or gain > best[0]:
+                best = (gain, days, fit, drift, base, flows)
+        if best is None:
+            return []
+        gain, days, fit, drift, base, flows = best
+        pipe, probability = choose(fit.probability, self.distance_m)
+        flow = float(fit.flow_m3_per_h[pipe])
+        if probability < set_.probability or flow < set_.smallest_m3_per_h:
+            return []
+        self.count += 1
+        new = Leak(self.count, pipe, flow, (0.1 * flow) ** 2 + 0.05, flow, hour - 24 * days)
+        effect = flow * self._signature(mixed, new)
+        for n, moved in flows.items():
+            alive[n].flow_m3_per_h = max(alive[n].flow_m3_per_h - moved, 0.05)
+        self.leaks.append(new)
+        self.offset = self.offset - base + drift - effect
+        self._widen(set_.model_error * effect)
+        self._drifted.clear()
+        return [
+            Settled(
+                Kind.LEAK, hour, new.began_hour, new.number, pipe, flow, probability, gain, -1, fit.probability, False
+            )
+        ]
 
     def _update(self, window: np.ndarray, mixed: np.ndarray) -> np.ndarray:
         """Kalman update of the offset and of every known leak's flow; returns the surprise `(n_channels,)`."""
@@ -347,7 +464,7 @@ class Tracker:
             observe[:, n + i] = s[rows]
             prior[n + i, n + i] = leak.variance
             surprise = surprise - leak.flow_m3_per_h * s
-        total = observe @ prior @ observe.T + self.scatter[np.ix_(rows, rows)]
+        total = observe @ prior @ observe.T + self.scale * self.scatter[np.ix_(rows, rows)]
         gain = np.linalg.solve(total, observe @ prior).T
         move = gain @ surprise[rows]
         posterior = prior - gain @ observe @ prior
@@ -371,13 +488,16 @@ class Tracker:
             "pending": [
                 {k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in vars(p).items()} for p in self.pending
             ],
+            "scale": self.scale,
+            "drifted": [[move.tolist(), [[n, f] for n, f in flows.items()]] for move, flows in self._drifted],
             "held": None if self._held is None else [v.tolist() for v in self._held],
         }
 
     def restore(self, state: dict[str, Any]) -> None:
         """The inverse of `state`."""
         self.offset, self.doubt = np.array(state["offset"]), np.array(state["doubt"])
-        self.count = state["count"]
+        self.count, self.scale = state["count"], state["scale"]
+        self._drifted = [(np.array(move), {int(n): float(f) for n, f in flows}) for move, flows in state["drifted"]]
         self.leaks = [Leak(**leak) for leak in state["leaks"]]
         self.pending = []
         for p in state["pending"]:
