@@ -3,9 +3,10 @@
 import random
 import threading
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from alerts.channels.port import Channel, Letter
+from alerts.telling import fallback_key
 from lifeline import log
 from lifeline.clock import Clock
 from lifeline.errors import DeliveryError, StoreError
@@ -38,11 +39,20 @@ def backoff_s(attempts: int, *, first_s: float, longest_s: float, jitter: float)
 
 
 class Outage:
-    """Tells when a channel that was away works again: after _OUTAGE_AFTER failures in a row, the first success."""
+    """Tells when a channel that was away works again: after _OUTAGE_AFTER failures in a row, the first success; and
+    holds the lanes of one back whose allowance is used up."""
 
     def __init__(self) -> None:
         self._failures = 0
+        self._paused_until: datetime | None = None
         self._lock = threading.Lock()
+
+    def pause(self, until: datetime) -> None:
+        self._paused_until = until
+
+    def paused(self, now: datetime) -> bool:
+        """Whether the channel has used up what it may send."""
+        return self._paused_until is not None and now < self._paused_until
 
     def failed(self) -> None:
         with self._lock:
@@ -112,6 +122,8 @@ class Lane:
 
     def deliver_next(self, stop: threading.Event) -> bool:
         """Delivers the gravest due notice; False where none is due. Raises StoreError where none can be taken."""
+        if self._outage.paused(self._clock.now()):
+            return False
         leased = notices.lease(
             self._store,
             channel=self._name,
@@ -123,7 +135,7 @@ class Lane:
             return False
         self._bell.ring()  # there may be more: the next free lane looks
         notice = leased[0]
-        record = self._attempt(notice)
+        record = self._postponement(notice) or self._attempt(notice)
         # no transaction is open while the receiver works, so the outcome may meet a database that is away: it is kept
         # and written when that is back, and only a courier that dies meanwhile delivers twice
         while True:
@@ -135,16 +147,24 @@ class Lane:
                 if self._clock.wait(self._settings.poll_s, stop):
                     return True
 
+    def _postponement(self, notice: Notice) -> Callable[[], None] | None:
+        """Where the channel's allowance is used up: what is to be recorded; and the channel pauses, so that nothing
+        less grave takes what the gravest waits for."""
+        rate = self._channel.per_minute
+        if not rate:
+            return None
+        now = self._clock.now()
+        cost = self._channel.cost(_letter(notice))
+        wait_s = notices.allowed(self._store, channel=self._name, per_minute=rate, cost=cost, now=now)
+        if not wait_s:
+            return None
+        self._outage.pause(now + timedelta(seconds=wait_s))
+        NOTICES.labels(self._name, "postponed").inc()
+        return lambda: notices.postpone(self._store, notice, until=now + timedelta(seconds=wait_s))
+
     def _attempt(self, notice: Notice) -> Callable[[], None]:
         """Hands the notice over; what is to be recorded about it."""
-        letter = Letter(
-            notice.idempotency_key,
-            notice.address,
-            notice.subject_line,
-            notice.body,
-            notice.payload,
-            notice.urgency,
-        )
+        letter = _letter(notice)
         try:
             self._channel.deliver(letter)
         except DeliveryError as error:
@@ -166,6 +186,13 @@ class Lane:
         return record
 
     def _failure(self, notice: Notice, error: DeliveryError) -> Callable[[], None]:
+        if notice.fallbacks and (error.permanent or notice.attempts >= self._settings.fallback_attempts):
+            channel, address = notice.fallbacks[0]
+            key = fallback_key(notice.idempotency_key, channel, address)
+            NOTICES.labels(self._name, "moved").inc()
+            _log.error("notice goes to the fallback", notice=notice.notice_id, channel=self._name, to=channel)
+            now = self._clock.now()
+            return lambda: notices.move_on(self._store, notice, error=str(error), key=key, now=now)
         if error.permanent or notice.attempts >= self._settings.attempt_limit:
             NOTICES.labels(self._name, "dead").inc()
             _log.error("notice given up", notice=notice.notice_id, channel=self._name, error=str(error))
@@ -185,3 +212,14 @@ class Lane:
             "notice not taken", notice=notice.notice_id, channel=self._name, error=str(error), wait_s=round(wait_s, 1)
         )
         return lambda: notices.failed(self._store, notice, next_attempt_at=next_attempt_at, error=str(error))
+
+
+def _letter(notice: Notice) -> Letter:
+    return Letter(
+        notice.idempotency_key,
+        notice.address,
+        notice.subject_line,
+        notice.body,
+        notice.payload,
+        notice.urgency,
+    )

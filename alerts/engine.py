@@ -9,6 +9,7 @@ from alerts.channels import channels_of
 from alerts.courier import LANES, Bell, Lane, Outage
 from alerts.decider import NAME, Decider
 from alerts.inforce import Rules
+from alerts.watchman import watch_channels
 from lifeline import log
 from lifeline.clock import Clock
 from lifeline.errors import StoreError
@@ -28,7 +29,9 @@ def run(settings: Settings, *, stop: threading.Event, clock: Clock) -> None:
 
     Raises SettingsError before it starts where a channel or the policy is wrong, and what broke a thread.
     """
-    channels = channels_of(settings.alerts.channels, timeout_s=settings.alerts.delivery_timeout_s)
+    channels = channels_of(
+        settings.alerts.channels, timeout_s=settings.alerts.delivery_timeout_s, broker_url=settings.mqtt_url
+    )
     url = settings.require_database()
     with Store(url, name="lifeline-alerts", connections=4 + 2 * len(channels)) as store:
         rules = Rules(settings.alerts, store)
@@ -90,6 +93,7 @@ def _beat(store: Store, channels: list[str], rules: Rules, clock: Clock, halt: t
             buried = notices.bury(store, channels=channels)
             if buried:
                 _log.error("notices given up: their channel is not in the settings", notices=buried)
+            watch_channels(store, clock)
             waiting, dead = notices.counts(store)
             OUTBOX.labels("waiting").set(waiting)
             OUTBOX.labels("dead").set(dead)

@@ -20,7 +20,7 @@ FINDINGS = Counter("lifeline_findings_total", "Findings by kind and phase", ["ki
 DETECT_SECONDS = Histogram("lifeline_detect_seconds", "Time of one detection step")
 ALARMS = Counter("lifeline_alarms_total", "Alarm actions by kind and action", ["kind", "action"])
 NOTICES = Counter("lifeline_notices_total", "Delivery attempts by channel and outcome", ["channel", "outcome"])
-"""outcome: delivered, failed, dead"""
+"""outcome: delivered, failed, postponed, moved, dead"""
 NOTICE_SECONDS = Histogram(
     "lifeline_notice_seconds",
     "From the notice's writing to the channel's receipt",

@@ -117,6 +117,7 @@ class WebReceiver:
     def __init__(self) -> None:
         self.script: list[int | str | tuple[int, dict[str, str]]] = []
         self.always: int | str | None = None
+        self.answer = b""
         self.posts: list[Post] = []
         self._lock = threading.Lock()
         self._ending = threading.Event()
@@ -145,9 +146,10 @@ class WebReceiver:
                 elif act != "close":
                     status, headers = act if isinstance(act, tuple) else (int(act), {})
                     self.send_response(status)
-                    for name, value in {"Content-Length": "0", **headers}.items():
+                    for name, value in {"Content-Length": str(len(receiver.answer)), **headers}.items():
                         self.send_header(name, value)
                     self.end_headers()
+                    self.wfile.write(receiver.answer)
 
             def log_message(self, format: str, *args: object) -> None:
                 """Quiet."""

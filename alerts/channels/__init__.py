@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from alerts.channels import smtp, webhook
+from alerts.channels import bots, downlink, services, smtp, webhook
 from alerts.channels.port import Channel
 from lifeline.errors import SettingsError
 from lifeline.settings import ChannelSettings
@@ -10,13 +10,20 @@ from lifeline.settings import ChannelSettings
 KINDS: dict[str, Callable[[ChannelSettings, float], Channel]] = {
     "webhook": webhook.Webhook,
     "smtp": smtp.Smtp,
+    **dict.fromkeys(bots.SERVICES, bots.Bot),
+    "mqtt": downlink.Downlink,
+    "apprise": services.Services,
 }
 """kind -> what makes a channel of its settings and the seconds that a delivery may take."""
 
 
-def channels_of(settings: Sequence[ChannelSettings], *, timeout_s: float) -> dict[str, Channel]:
-    """The channels by name. Raises SettingsError, which names the channel and what is wrong with it."""
+def channels_of(settings: Sequence[ChannelSettings], *, timeout_s: float, broker_url: str = "") -> dict[str, Channel]:
+    """The channels by name; `broker_url`: of devices that name no broker of their own.
+
+    Raises SettingsError, which names the channel and what is wrong with it.
+    """
     made: dict[str, Channel] = {}
+    names = {one.name for one in settings}
     for one in settings:
         if one.kind not in KINDS:
             raise SettingsError(
@@ -24,5 +31,12 @@ def channels_of(settings: Sequence[ChannelSettings], *, timeout_s: float) -> dic
             )
         if one.name in made:
             raise SettingsError(f"two channels are called {one.name!r}", advice="give each its own name")
-        made[one.name] = KINDS[one.kind](one, timeout_s)
+        if one.fallback and (one.fallback not in names or one.fallback == one.name):
+            raise SettingsError(
+                f"channel {one.name!r}: fallback {one.fallback!r} is no other channel", advice="name another channel"
+            )
+        if one.kind == "mqtt":
+            made[one.name] = downlink.Downlink(one, timeout_s, broker_url)
+        else:
+            made[one.name] = KINDS[one.kind](one, timeout_s)
     return made

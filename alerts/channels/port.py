@@ -20,6 +20,13 @@ class Letter:
 class Channel(Protocol):
     """One way to tell people. Used by several threads at once."""
 
+    per_minute: float
+    """Messages a minute that it takes; 0: as many as come."""
+
+    def cost(self, letter: Letter) -> int:
+        """Messages that a letter takes."""
+        ...
+
     def deliver(self, letter: Letter) -> None:
         """Returns when the receiver has taken the letter.
 

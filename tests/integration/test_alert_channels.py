@@ -1,9 +1,13 @@
 """What every channel promises, held against the official double and against the real ones at real receivers; and what
 each of the real ones does when its receiver misbehaves."""
 
+import base64
+import hmac
+import json
 import socket
 import ssl
 import subprocess
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -11,17 +15,27 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
+import orjson
+import paho.mqtt.client as mqtt
 import pytest
+from pydantic import SecretStr
 
 from alerts.channels import KINDS, channels_of
+from alerts.channels.bots import SERVICES, Bot
 from alerts.channels.double import ChannelDouble
+from alerts.channels.downlink import Downlink
 from alerts.channels.port import Channel, Letter
+from alerts.channels.services import Services
 from alerts.channels.smtp import Smtp, compose
 from alerts.channels.webhook import Webhook
+from deploy.local.broker import LocalBroker
 from lifeline.errors import DeliveryError, SettingsError
+from lifeline.mqtt import BrokerAddress
 from lifeline.settings import ChannelSettings
-from tests.alert_parts import HOST, MailReceiver, WebReceiver, raw_server
+from tests.alert_parts import HOST, MailReceiver, WebReceiver, eventually, raw_server
 
 TIMEOUT_S = 1.0
 HARD = "【红色 I级】人民大街下穿桥：积水 85 厘米\r\nBcc: everybody@example.org\n\n<script>"
@@ -30,8 +44,50 @@ LONG = "第一行\n.\n..\nFrom here\r\n" + "长春市南关区，请立即处置
 
 def letter_to(address: str, **changes: object) -> Letter:
     key = str(uuid.uuid4())
-    made = Letter(key, address, "【蓝色】积水", "正文\n", {"idempotency_key": key, "body": "正文\n"}, 4)
+    payload = {"idempotency_key": key, "body": "正文\n", "events": [event_of("积水")]}
+    made = Letter(key, address, "【蓝色】积水", "正文\n", payload, 4)
     return replace(made, **changes)  # type: ignore[arg-type]
+
+
+def event_of(title: str, *, event: str = "open", alarm_id: int = 7) -> dict[str, Any]:
+    """As much of an event as devices need."""
+    alarm = {"alarm_id": alarm_id, "version": 1, "kind": "flood", "level": "red", "state": "open", "depth_m": 0.5}
+    return {"event": event, "at": "2026-07-20T08:00:00+00:00", "alarm": {**alarm, "title": {"zh": title, "en": title}}}
+
+
+class Device:
+    """A siren: hears the alarms of its topic and confirms them, but for the next `deaf` ones."""
+
+    def __init__(self, broker_url: str, topic: str) -> None:
+        self.topic = topic
+        self.heard: list[Any] = []
+        self.deaf = 0
+        address = BrokerAddress.parse(broker_url)
+        self._client = address.client("")
+        self._client.on_message = self._take
+        self._ready = threading.Event()
+        self._client.on_connect = lambda client, *_: client.subscribe(f"{topic}/+", 1)
+        self._client.on_subscribe = lambda *_: self._ready.set()
+        self._client.connect(address.host, address.port)
+
+    def _take(self, client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -> None:
+        if message.topic.endswith("/ack"):
+            return
+        said = json.loads(message.payload)
+        if self.deaf:
+            self.deaf -= 1
+            return
+        self.heard.append(said)
+        client.publish(f"{self.topic}/ack", json.dumps({"idempotency_key": said["idempotency_key"]}), 1)
+
+    def __enter__(self) -> "Device":
+        self._client.loop_start()
+        assert self._ready.wait(10)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
 
 
 @dataclass
@@ -43,12 +99,20 @@ class Rig:
     keys: Callable[[], list[str]]
     texts: Callable[[], list[str]]
     fail_next: Callable[[bool], None]
+    judges: bool = True
+    """whether its receiver can say that it will never take a letter"""
 
 
 @pytest.fixture(params=["double", *KINDS])
 def rig(request: pytest.FixtureRequest) -> Iterator[Rig]:
     with ExitStack() as stack:
-        yield {"double": _double, "webhook": _webhook, "smtp": _smtp}[request.param](stack)
+        if request.param == "mqtt":
+            yield _mqtt(stack, request.getfixturevalue("broker"))
+        elif request.param in SERVICES:
+            yield _bot(stack, request.param)
+        else:
+            rigs = {"double": _double, "webhook": _webhook, "smtp": _smtp, "apprise": _apprise}
+            yield rigs[request.param](stack)
 
 
 def _double(stack: ExitStack) -> Rig:
@@ -88,17 +152,80 @@ def _smtp(stack: ExitStack) -> Rig:
     )
 
 
+def _bot(stack: ExitStack, kind: str) -> Rig:
+    web = stack.enter_context(WebReceiver())
+    service = SERVICES[kind]
+    web.answer = orjson.dumps({service.code: 0, service.message: "ok"})
+    settings = ChannelSettings(
+        name="bot", kind=kind, address="值班群", url=SecretStr(web.url), secret=SecretStr("s3cret")
+    )
+
+    def texts() -> list[str]:
+        said = [post.json for post in web.taken()]
+        return [one["content"]["text"] if kind == "feishu" else one["text"]["content"] for one in said]
+
+    return Rig(
+        Bot(settings, TIMEOUT_S),
+        "群",
+        lambda: [text.rsplit("[", 1)[1].rstrip("]") for text in texts()],
+        lambda: [_joined(texts())],
+        lambda permanent: web.script.append(404 if permanent else 429),
+    )
+
+
+def _joined(texts: list[str]) -> str:
+    """What the parts of a long text say: without numbers, subject line and mark."""
+    whole = "".join(text.split("\n", 1)[1] for text in texts) if len(texts) > 1 else texts[0]
+    return whole.removeprefix(HARD + "\n").rsplit("\n[", 1)[0]
+
+
+def _apprise(stack: ExitStack) -> Rig:
+    web = stack.enter_context(WebReceiver())
+    url = web.url.replace("http://", "json://")
+    channel = Services(ChannelSettings(name="any", kind="apprise", address="any", url=SecretStr(url)), TIMEOUT_S)
+
+    def messages() -> list[str]:
+        return [post.json["message"] for post in web.taken()]
+
+    return Rig(
+        channel,
+        "any",
+        lambda: [text.rsplit("[", 1)[1].rstrip("]") for text in messages()],
+        lambda: [text.rsplit("\n[", 1)[0] for text in messages()],
+        lambda _permanent: web.script.append(500),
+        judges=False,
+    )
+
+
+def _mqtt(stack: ExitStack, broker: LocalBroker) -> Rig:
+    device = stack.enter_context(Device(broker.url, "lifeline/1/220100/SIREN-1/down/alarm"))
+    settings = ChannelSettings(name="siren", kind="mqtt", address=device.topic, url=SecretStr(broker.url))
+
+    def fail(permanent: bool) -> None:
+        del permanent
+        device.deaf = 1
+
+    return Rig(
+        Downlink(settings, TIMEOUT_S),
+        device.topic,
+        lambda: [one["idempotency_key"] for one in device.heard],
+        lambda: [one["alarm"]["title"]["zh"] for one in device.heard],
+        fail,
+        judges=False,
+    )
+
+
 def test_contract_a_letter_that_is_taken_arrives_once_with_its_key(rig: Rig) -> None:
     letter = letter_to(rig.address)
     rig.channel.deliver(letter)
-    assert rig.keys() == [letter.idempotency_key]
+    assert _same(rig.keys(), [letter.idempotency_key])
 
 
 def test_contract_the_same_letter_again_is_recognisable(rig: Rig) -> None:
     letter = letter_to(rig.address)
     rig.channel.deliver(letter)
     rig.channel.deliver(letter)
-    assert rig.keys() == [letter.idempotency_key] * 2
+    assert _same(rig.keys(), [letter.idempotency_key] * 2)
 
 
 @pytest.mark.parametrize("permanent", [True, False])
@@ -106,7 +233,7 @@ def test_contract_a_refusal_says_whether_to_try_again_and_the_next_letter_goes(r
     rig.fail_next(permanent)
     with pytest.raises(DeliveryError) as refusal:
         rig.channel.deliver(letter_to(rig.address))
-    assert refusal.value.permanent is permanent
+    assert refusal.value.permanent is (permanent and rig.judges)
     assert rig.keys() == []
     rig.channel.deliver(letter_to(rig.address))
     assert len(rig.keys()) == 1
@@ -114,9 +241,17 @@ def test_contract_a_refusal_says_whether_to_try_again_and_the_next_letter_goes(r
 
 def test_contract_long_text_of_many_lines_in_chinese_survives(rig: Rig) -> None:
     assert len(LONG) > 10_000
-    rig.channel.deliver(letter_to(rig.address, subject_line=HARD, body=LONG, payload={"body": LONG}))
+    payload = {"body": LONG, "events": [event_of(LONG)]}
+    rig.channel.deliver(letter_to(rig.address, subject_line=HARD, body=LONG, payload=payload))
     (text,) = rig.texts()
     assert _lines(text) == _lines(LONG)
+
+
+def _same(seen: list[str], keys: list[str]) -> bool:
+    """Chats show the first characters of a key."""
+    return len(seen) == len(keys) and all(
+        key.startswith(one) and len(one) >= 8 for one, key in zip(seen, keys, strict=True)
+    )
 
 
 def _lines(text: str) -> list[str]:
@@ -142,6 +277,57 @@ def test_settings_that_make_no_channel_say_which_and_why() -> None:
             channels_of([settings], timeout_s=1.0)
     with pytest.raises(SettingsError, match="two channels are called 'duty'"):
         channels_of([good, good], timeout_s=1.0)
+
+
+# ---- bots and services
+
+
+@pytest.mark.parametrize("kind", SERVICES)
+@pytest.mark.parametrize("answer", [b'{"errcode": 45009, "code": 45009, "errmsg": "busy"}', b"{}", b"ok", b"[]"])
+def test_bot_that_answers_200_with_an_error_has_not_taken_it(web: WebReceiver, kind: str, answer: bytes) -> None:
+    web.answer = answer
+    settings = ChannelSettings(name="bot", kind=kind, address="群", url=SecretStr(web.url))
+    with pytest.raises(DeliveryError) as refusal:
+        Bot(settings, TIMEOUT_S).deliver(letter_to("群"))
+    assert not refusal.value.permanent, "an operator can mend it while the notice waits"
+
+
+def test_bot_signatures_are_those_of_the_services(web: WebReceiver) -> None:
+    """DingTalk signs `stamp\\nsecret` with the secret into the query; Feishu signs nothing with both, into the body."""
+    for kind, answer in (("dingtalk", b'{"errcode": 0}'), ("feishu", b'{"code": 0}')):
+        web.answer = answer
+        settings = ChannelSettings(
+            name="bot", kind=kind, address="群", url=SecretStr(f"{web.url}?access_token=t"), secret=SecretStr("SEC")
+        )
+        Bot(settings, TIMEOUT_S).deliver(letter_to("群"))
+    dingtalk, feishu = web.posts
+    query = parse_qs(urlsplit(dingtalk.path).query)
+    words = f"{query['timestamp'][0]}\nSEC".encode()
+    assert query["access_token"] == ["t"]
+    assert query["sign"] == [base64.b64encode(hmac.new(b"SEC", words, "sha256").digest()).decode()]
+    key = f"{feishu.json['timestamp']}\nSEC".encode()
+    assert feishu.json["sign"] == base64.b64encode(hmac.new(key, b"", "sha256").digest()).decode()
+
+
+def test_services_that_lie_are_not_used_through_apprise() -> None:
+    for url, said in (
+        ("wecombot://key", "wecom"),
+        ("dingtalk://token", "dingtalk"),
+        ("nonsense://x", "none that apprise"),
+    ):
+        with pytest.raises(SettingsError, match=said):
+            Services(ChannelSettings(name="any", kind="apprise", address="any", url=SecretStr(url)), TIMEOUT_S)
+
+
+def test_a_device_that_comes_back_finds_what_stands_and_what_is_over(broker: LocalBroker) -> None:
+    topic = "lifeline/1/220100/GATE-1/down/alarm"
+    settings = ChannelSettings(name="gate", kind="mqtt", address=topic, url=SecretStr(broker.url), confirm=False)
+    channel = Downlink(settings, 5.0)
+    for number, event in ((1, "open"), (2, "open"), (1, "clear")):
+        channel.deliver(letter_to(topic, payload={"events": [event_of("桥", event=event, alarm_id=number)]}))
+    with Device(broker.url, topic) as device:
+        eventually(lambda: len(device.heard) == 2)
+    assert {one["alarm"]["alarm_id"]: one["on"] for one in device.heard} == {1: False, 2: True}
 
 
 # ---- webhook

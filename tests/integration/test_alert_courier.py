@@ -41,9 +41,29 @@ def alarm_id(store: Store) -> int:
         return int(row.alarm_id)
 
 
-def put(store: Store, alarm_id: int, *keys: str, channel: str = "ops", urgency: int = 4, address: str = "a") -> None:
+def put(
+    store: Store,
+    alarm_id: int,
+    *keys: str,
+    channel: str = "ops",
+    urgency: int = 4,
+    address: str = "a",
+    fallbacks: tuple[tuple[str, str], ...] = (),
+) -> None:
     drafts = [
-        Draft(alarm_id, (event_id_of(store, alarm_id),), "g", urgency, key, channel, address, key, "正文", {"key": key})
+        Draft(
+            alarm_id,
+            (event_id_of(store, alarm_id),),
+            "g",
+            urgency,
+            key,
+            channel,
+            address,
+            key,
+            "正文",
+            {"key": key},
+            fallbacks=fallbacks,
+        )
         for key in keys
     ]
     with store.transaction() as connection:
@@ -139,7 +159,7 @@ def test_a_permanent_refusal_ends_at_once_and_a_wish_to_wait_is_granted_within_b
 
 
 def test_a_channel_that_breaks_counts_as_a_failure(store: Store, alarm_id: int) -> None:
-    class Broken:
+    class Broken(ChannelDouble):
         def deliver(self, letter: Letter) -> None:
             del letter
             raise ZeroDivisionError("oops")
@@ -149,6 +169,52 @@ def test_a_channel_that_breaks_counts_as_a_failure(store: Store, alarm_id: int) 
     put(store, alarm_id, "key")
     assert lane.deliver_next(NEVER)
     assert desk.notice("key").last_error == "ZeroDivisionError: oops"
+
+
+def test_a_channel_takes_no_more_than_its_allowance_and_the_gravest_first(store: Store, alarm_id: int) -> None:
+    desk = Desk(store, alarm_id)
+    desk.channel.per_minute = 6.0
+    put(store, alarm_id, *(f"blue {n}" for n in range(9)))
+    desk.work()
+    assert len(desk.taken()) == 6, "a minute's worth at once"
+    put(store, alarm_id, "red", urgency=1)
+    desk.clock.advance(9)
+    desk.work()
+    assert len(desk.taken()) == 6
+    desk.clock.advance(2)
+    desk.work()
+    assert desk.taken()[6:] == ["red"]
+    for _ in range(60):
+        desk.clock.advance(1)
+        desk.work()
+    assert len(desk.taken()) == 10
+    assert {notice.attempts for notice in notices.notices_of(store, alarm_id)} == {1}, "waiting is no attempt"
+
+
+def test_what_a_channel_does_not_take_goes_to_the_next_one_and_says_so(store: Store, alarm_id: int) -> None:
+    settings = SETTINGS.model_copy(update={"fallback_attempts": 2})
+    away = Desk(store, alarm_id, *(DeliveryError("away") for _ in range(9)))
+    gone = Desk(store, alarm_id, DeliveryError("no such user", permanent=True), name="second")
+    last = Desk(store, alarm_id, name="third")
+    for desk in (away, gone, last):
+        desk.lane._settings = settings
+    put(store, alarm_id, "key", fallbacks=(("second", "b"), ("third", "c")))
+    assert away.work() == 1
+    for desk in (away, gone, last):
+        desk.clock.advance(10)
+    assert away.work() == 1
+    assert (gone.work(), last.work()) == (1, 1)
+    (letter,) = last.channel.letters
+    assert letter.address == "c"
+    assert letter.idempotency_key == letter.payload["idempotency_key"] != "key"
+    states = [(n.channel, n.state.value) for n in notices.notices_of(store, alarm_id)]
+    assert states == [("ops", "moved"), ("second", "moved"), ("third", "delivered")]
+    troubled = notices.troubled(store, since=BEGIN - timedelta(days=1))
+    assert {name: error for name, (_, error, _) in troubled.items()} == {"ops": "away", "second": "no such user"}
+    away.channel.script.clear()
+    put(store, alarm_id, "another")
+    away.work()
+    assert set(notices.troubled(store, since=BEGIN - timedelta(days=1))) == {"second"}, "it works again"
 
 
 def test_after_an_outage_what_waits_goes_at_once(store: Store, alarm_id: int) -> None:
