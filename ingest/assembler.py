@@ -15,6 +15,7 @@ from ingest.batch import Batch, Stranger, instant, reject
 from ingest.contract import Decoded, Fault, Registry
 from ingest.gate import Limits, SensorTable, judge
 from ingest.message import Message
+from ingest.rate import Rates
 from ingest.topic import Topic, parse, receipt_topic
 from lifeline.errors import WireError
 from lifeline.reading import QualityReason, RejectReason
@@ -27,13 +28,14 @@ _NEVER = np.iinfo(np.int64).min
 
 
 class Assembler:
-    """Turns messages into batches by the codecs and the gate. Pure but for its caches."""
+    """Turns messages into batches by the codecs and the gate. Pure but for its caches and what it knows of rates."""
 
     def __init__(self, codecs: Registry, limits: Limits, *, max_payload_bytes: int, batch_readings: int) -> None:
         self._codecs = codecs
         self._limits = limits
         self._max_payload_bytes = max_payload_bytes
         self._batch_readings = batch_readings
+        self._rates = Rates()
 
     def assemble(
         self, messages: Sequence[Message], table: SensorTable, *, said: QualityReason = QualityReason.OK
@@ -44,7 +46,7 @@ class Assembler:
         """
         draft = _Draft(self._codecs, table, self._max_payload_bytes, said)
         draft.add(messages, self._batch_readings)
-        return draft.finish(self._limits)
+        return draft.finish(self._limits, self._rates)
 
 
 def receipt_payload(identities: Sequence[str]) -> bytes:
@@ -112,7 +114,7 @@ class _Draft:
                 self._add_values(message, owner, topic, decoded)
         self._batch.messages = len(messages)
 
-    def finish(self, limits: Limits) -> Batch:
+    def finish(self, limits: Limits, rates: Rates) -> Batch:
         batch = self._batch
         newest_us = np.full(len(self._received), _NEVER)
         ahead_s = np.full(len(self._received), -np.inf)
@@ -132,6 +134,7 @@ class _Draft:
                 values=self._values,
                 received_us=received_us,
                 said=said,
+                rates=rates,
             )
             batch.rows, batch.owner = judged.rows, owner[judged.accepted]
             self._reject_judged(judged.rejected, judged.reasons, of_message)

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 import numpy as np
 import numpy.typing as npt
 
+from ingest.rate import Rates
 from lifeline.asset import Sensor
 from lifeline.errors import UnitError
 from lifeline.reading import Quality, QualityReason, RejectReason
@@ -171,13 +172,15 @@ def judge(
     values: npt.ArrayLike,
     received_us: npt.NDArray[np.int64],
     said: QualityReason | npt.NDArray[np.int16] = QualityReason.OK,
+    rates: Rates | None = None,
 ) -> Judged:
     """Judges (n,) values: `routes` of `table`, `times_s` and `received_us` since 1970, `values` in the route's unit.
 
     `said` is what is known of all of them, or of each (n,), beforehand: OK for live ones, else where they come from.
     A reading observed further ahead of its reception than `future_limit_s` or before `earliest` is rejected; one that
-    is ahead by more than `future_tolerance_s` is doubtful, and so is a late one of a device whose clock is behind; one
-    outside its sensor's physical range is bad.
+    is ahead by more than `future_tolerance_s` is doubtful, and so are a late one of a device whose clock is behind and
+    one that changed faster than its sensor's limit since what `rates` remembers; one outside its sensor's physical
+    range is bad.
     """
     route = np.asarray(routes, np.int64)
     known = route >= 0
@@ -205,13 +208,8 @@ def judge(
     rows["observed_at"] = observed_us[accepted].view("M8[us]")
     rows["received_at"] = received_us[accepted].view("M8[us]")
     rows["value"] = value[accepted]
-    _qualify(
-        rows,
-        of[accepted],
-        ahead_us[accepted],
-        limits,
-        np.broadcast_to(np.asarray(said, np.int16), len(route))[accepted],
-    )
+    own = np.broadcast_to(np.asarray(said, np.int16), len(route))[accepted]
+    _qualify(rows, of[accepted], ahead_us[accepted], limits, own, rates)
     return Judged(rows, accepted, rejected, [_REASONS[code] for code in verdict[rejected]])
 
 
@@ -221,21 +219,24 @@ def _qualify(
     ahead_us: npt.NDArray[np.int64],
     limits: Limits,
     said: npt.NDArray[np.int16],
+    rates: Rates | None,
 ) -> None:
     """Sets quality and reason; the gravest reason is set last and stays."""
     rows["quality"] = Quality.GOOD
     rows["reason"] = said
     live = said == QualityReason.OK
     late = live & (ahead_us < -limits.late_after_s * _MICROSECONDS)
+    ahead = ahead_us > limits.future_tolerance_s * _MICROSECONDS
+    impossible = (rows["value"] < of["range_min"]) | (rows["value"] > of["range_max"])
+    # a value that cannot be, or of a time that is not, says nothing about the next one
+    rate_max = np.where(ahead | impossible, np.nan, of["rate_max"])
+    jumped = np.zeros(len(rows), np.bool_) if rates is None else rates.doubtful(rows, rate_max)
     for holds, quality, reason in (
         (late, Quality.GOOD, QualityReason.LATE),
         (late & of["clock_behind"], Quality.DOUBTFUL, QualityReason.CLOCK_BEHIND),
-        (ahead_us > limits.future_tolerance_s * _MICROSECONDS, Quality.DOUBTFUL, QualityReason.CLOCK_AHEAD),
-        (
-            (rows["value"] < of["range_min"]) | (rows["value"] > of["range_max"]),
-            Quality.BAD,
-            QualityReason.OUT_OF_RANGE,
-        ),
+        (jumped, Quality.DOUBTFUL, QualityReason.RATE_OF_CHANGE),
+        (ahead, Quality.DOUBTFUL, QualityReason.CLOCK_AHEAD),
+        (impossible, Quality.BAD, QualityReason.OUT_OF_RANGE),
     ):
         if holds.any():
             rows["quality"][holds] = quality

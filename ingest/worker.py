@@ -19,6 +19,7 @@ from ingest.batch import Batch
 from ingest.buffer import Buffer
 from ingest.codecs import CODECS
 from ingest.gate import Limits, SensorTable
+from ingest.known import known
 from ingest.link import Link
 from ingest.message import Message
 from ingest.partition import WHOLE, Partition
@@ -34,10 +35,9 @@ from lifeline.log import logger
 from lifeline.mqtt import BrokerAddress
 from lifeline.settings import Settings
 from lifeline.store.backlog import Standing, settle
-from lifeline.store.devices import fold_tallies
+from lifeline.store.devices import fold_tallies, off_clocks
 from lifeline.store.pool import Store
 from lifeline.store.readings import forget_arrivals
-from lifeline.store.sensors import sensors
 from lifeline.store.sensors import version as sensors_version
 from lifeline.store.stages import StageBeat, beat, stages
 
@@ -97,7 +97,7 @@ class Worker:
         )
         self._writer = Writer(store, Quarantine.of(own))
         self._table = SensorTable(())
-        self._table_version: tuple[int, int] | None = None
+        self._table_version: object = None
         self._refreshed_at = float("-inf")
         self._failure: Exception | None = None
         self._ready: queue.Queue[tuple[list[Message], Batch]] = queue.Queue(maxsize=1)
@@ -245,9 +245,10 @@ class Worker:
         """Reads the sensors anew; at the start until the database answers, later one try. True where it did."""
         while not stop.is_set():
             try:
-                version = sensors_version(self._store)
+                behind = frozenset(off_clocks(self._store, behind_s=self._settings.late_after_s))
+                version = sensors_version(self._store), behind
                 if version != self._table_version:
-                    self._table, self._table_version = SensorTable(sensors(self._store)), version
+                    self._table, self._table_version = known(self._store, behind), version
                 self._refreshed_at = time.monotonic()
                 return True
             except StoreError as error:

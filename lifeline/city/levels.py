@@ -1,13 +1,14 @@
-"""levels.toml: the thresholds of the alarm levels, each with its source."""
+"""levels.toml: the thresholds of the alarm levels and how fast values may change, each with its source."""
 
 from dataclasses import dataclass, field
 from typing import Any
 
 from lifeline.alarm import Level
-from lifeline.asset import Site
+from lifeline.asset import Sensor, Site
 from lifeline.city.document import Table, parse
 from lifeline.city.fault import Faults, Place
 from lifeline.errors import PackError
+from lifeline.units import Quantity
 
 FLOOD_SITES = (Site.ROAD, Site.UNDERPASS, Site.MANHOLE)
 _COLOURS = ("blue", "yellow", "orange", "red")
@@ -39,6 +40,25 @@ class Thresholds:
 
 
 @dataclass(frozen=True, slots=True)
+class RateLimit:
+    """How fast a value may change, SI per minute: of a quantity, of it at some site, or of single sensors."""
+
+    quantity: Quantity
+    per_minute: float
+    source: str
+    site: Site | None = None
+    sensors: tuple[str, ...] = ()
+
+    def rank(self, sensor: Sensor) -> int:
+        """How closely it is about `sensor`: 3 by its id, 2 by its site, 1 by its quantity, 0 not at all."""
+        if sensor.quantity is not self.quantity or (self.site is not None and sensor.site is not self.site):
+            return 0
+        if self.sensors:
+            return 3 if sensor.sensor_id in self.sensors else 0
+        return 1 if self.site is None else 2
+
+
+@dataclass(frozen=True, slots=True)
 class Levels:
     """The thresholds of one city. `flood` by site in m, `leak` in m3/h; `raw` is the file as it stands."""
 
@@ -46,6 +66,12 @@ class Levels:
     flood: dict[Site, Thresholds]
     leak: Thresholds
     raw: dict[str, Any] = field(repr=False)
+    rates: tuple[RateLimit, ...] = ()
+
+    def rate_max(self, sensor: Sensor) -> float | None:
+        """The fastest change of `sensor` in SI per second, by the rule that is closest to it; None: no rule."""
+        rule = max(self.rates, key=lambda rule: rule.rank(sensor), default=None)
+        return rule.per_minute / 60 if rule is not None and rule.rank(sensor) else None
 
 
 def read(text: str, file: str, faults: Faults) -> Levels | None:
@@ -53,7 +79,7 @@ def read(text: str, file: str, faults: Faults) -> Levels | None:
     table = parse(text, file, faults)
     if table is None:
         return None
-    table.only("version", "flood", "leak")
+    table.only("version", "flood", "leak", "rate")
     version = table.text("version")
     flood: dict[Site, Thresholds] = {}
     for entry in table.tables("flood"):
@@ -68,7 +94,8 @@ def read(text: str, file: str, faults: Faults) -> Levels | None:
         table.fault("leak", expected="one [[leak]]", got=f"{len(leaks)} of them")
     if not flood:
         table.fault("flood", expected="a [[flood]] for each site with water-depth sensors", got=None)
-    return Levels(version, flood, leaks[0], table.content) if table.sound else None
+    rates = tuple(_rate(entry) for entry in table.tables("rate"))
+    return Levels(version, flood, leaks[0], table.content, rates) if table.sound else None
 
 
 def from_raw(raw: dict[str, Any]) -> Levels:
@@ -76,7 +103,17 @@ def from_raw(raw: dict[str, Any]) -> Levels:
     faults = Faults()
     try:
         flood = {Site(entry["site"]): _plain(entry, "_m") for entry in raw["flood"]}
-        return Levels(raw["version"], flood, _plain(raw["leak"][0], "_m3_per_h"), raw)
+        rates = tuple(
+            RateLimit(
+                Quantity(entry["quantity"]),
+                float(entry["per_minute"]),
+                entry["source"],
+                Site(entry["site"]) if "site" in entry else None,
+                tuple(entry.get("sensors", ())),
+            )
+            for entry in raw.get("rate", ())
+        )
+        return Levels(raw["version"], flood, _plain(raw["leak"][0], "_m3_per_h"), raw, rates)
     except (KeyError, IndexError, TypeError, ValueError) as error:
         faults.add(Place("levels.toml"), "levels of this program's format", str(error))
         raise PackError(str(faults.sorted()[0]), advice="load the city pack again") from error
@@ -84,6 +121,17 @@ def from_raw(raw: dict[str, Any]) -> Levels:
 
 def _plain(entry: dict[str, Any], unit: str) -> Thresholds:
     return Thresholds(**{colour: float(entry[colour + unit]) for colour in _COLOURS}, source=entry["source"])
+
+
+def _rate(entry: Table) -> RateLimit:
+    entry.only("quantity", "site", "sensors", "per_minute", "source")
+    return RateLimit(
+        entry.choice("quantity", Quantity),
+        entry.number("per_minute", low=1e-12),
+        entry.text("source"),
+        entry.choice("site", Site) if "site" in entry.content else None,
+        entry.texts("sensors"),
+    )
 
 
 def _thresholds(entry: Table, unit: str, *others: str) -> Thresholds:
