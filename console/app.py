@@ -23,6 +23,7 @@ from console.door.logging_in import LoggingIn
 from console.door.paper import Paper
 from console.dossier import Dossiers
 from console.feed import Feed
+from console.field.pages import install as install_field
 from console.gate import Gate, visitor_of
 from console.guard import Guard, tile_origin
 from console.pages.desk import Desk
@@ -115,6 +116,7 @@ def application(settings: Settings, store: Store, feed: Feed, clock: Clock, *, p
     paper = Paper(settings.console.language)
     LoggingIn(store, clock, paper).install(app)
     Accounts(store, clock, paper).install(app)
+    install_field(app)
     dossiers = Dossiers(store, feed, clock)
 
     @app.get("/")

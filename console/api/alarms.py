@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 
+from console import doing
 from console.api.documents import (
     ActionRequest,
     AlarmDetail,
@@ -22,9 +23,6 @@ from lifeline.store import alarms as alarm_store
 from lifeline.store import views
 from lifeline.store.notices import notices_of
 from lifeline.store.pool import Store
-
-REASON = "person"
-"""The named reason of what people do."""
 
 
 def router(store: Store, clock: Clock) -> APIRouter:
@@ -77,15 +75,13 @@ def router(store: Store, clock: Clock) -> APIRouter:
     @routes.post("/alarms/{alarm_id}/{action}", responses=responses(404, 409))
     def act(request: Request, alarm_id: Id, action: AlarmAction, body: ActionRequest) -> AlarmDocument:
         """Does `action` on the version of the alarm that the person saw; gives the alarm as it is then."""
-        require_city(request, alarm_store.alarm(store, alarm_id).city_code)
-        changed = alarm_store.act(
+        changed = doing.act(
             store,
             alarm_id,
             action,
-            actor=visitor_of(request).person.name,
+            person=visitor_of(request).person,
             version=body.version,
             now=clock.now(),
-            reason=REASON,
             note=body.note,
             until=body.until,
         )

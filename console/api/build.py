@@ -3,7 +3,19 @@
 from fastapi import FastAPI
 from starlette.middleware.gzip import GZipMiddleware
 
-from console.api import alarms, events, findings, health, layers, problem, sensors
+from console.api import (
+    alarms,
+    events,
+    field,
+    findings,
+    health,
+    layers,
+    photos,
+    problem,
+    sensors,
+    shelters,
+    work_orders,
+)
 from console.feed import Feed
 from lifeline.clock import Clock
 from lifeline.store.pool import Store
@@ -20,7 +32,11 @@ def build(store: Store, feed: Feed, clock: Clock) -> FastAPI:
     )
     problem.install(api)
     for router in (
+        photos.router(store, clock),  # before the actions of alarms, which take any word
         alarms.router(store, clock),
+        work_orders.router(store, clock),
+        shelters.router(store, clock),
+        field.router(store, feed, clock),
         sensors.router(store, feed, clock),
         findings.router(store),
         layers.router(store, feed),

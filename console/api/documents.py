@@ -10,6 +10,8 @@ from lifeline.alarm import SYSTEM_ACTIONS, Alarm, AlarmAction, AlarmEvent, Alarm
 from lifeline.units import SI_UNIT
 
 Item = TypeVar("Item")
+Note = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2000, pattern=r"^[^\x00]*$")]
+"""What somebody adds in words."""
 PEOPLE_ACTIONS = tuple(
     action for action in AlarmAction if action not in SYSTEM_ACTIONS and action is not AlarmAction.SUPERSEDE
 )
@@ -167,7 +169,7 @@ class ActionRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     version: int = Field(ge=1, description="of the alarm as the person saw it", strict=True)
-    note: Annotated[str, StringConstraints(strip_whitespace=True, max_length=2000, pattern=r"^[^\x00]*$")] = ""
+    note: Note = ""
     until: AwareDatetime | None = Field(None, description="end of a shelving; shelve needs it")
 
 

@@ -32,7 +32,7 @@ def following(request: Request, **values: object) -> str:
 
 
 def cities_of(request: Request, city: str | None) -> frozenset[str] | None:
-    """The cities that an answer may be about: those of the person, narrowed to `city`; None: all. Raises AccessError."""
+    """The cities that an answer may be about: the person's, narrowed to `city`; None: all. Raises AccessError."""
     person = visitor_of(request).person
     if city is None:
         return person.cities or None

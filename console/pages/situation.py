@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import Request
 from nicegui import ui
 
+from console import doing
 from console.access import may
 from console.curves import Curve
 from console.dossier import Dossier, measured
@@ -20,10 +21,8 @@ from console.pages.sensor_view import panel as sensor_panel
 from console.sensing import SensorNow
 from lifeline import log
 from lifeline.alarm import AlarmAction
-from lifeline.errors import IllegalTransitionError, NotFoundError, StaleVersionError, StoreError
-from lifeline.store import alarms as alarm_store
+from lifeline.errors import AccessError, IllegalTransitionError, NotFoundError, StaleVersionError, StoreError
 
-REASON = "person"
 _PANEL_S = 5.0
 Json = dict[str, Any]
 
@@ -131,25 +130,23 @@ class Situation:
         frame, texts = self._frame, self._texts
         if not await frame.still():
             return
-        if not may(frame.person.roles, action) or not await self._mine(alarm_id):
-            frame.say(texts("act.not_yours"), "warning")
-            return
         now = self._desk.clock.now()
         try:
             await asyncio.to_thread(
-                alarm_store.act,
+                doing.act,
                 self._desk.store,
                 alarm_id,
                 action,
-                actor=frame.person.name,
+                person=frame.person,
                 version=version,
                 now=now,
-                reason=REASON,
                 note=note,
                 until=now + timedelta(hours=hours) if hours else None,
             )
         except (StaleVersionError, IllegalTransitionError):
             await self._explain_refusal(alarm_id)
+        except AccessError:
+            frame.say(texts("act.not_yours"), "warning")
         except NotFoundError:
             frame.say(texts("detail.gone", n=alarm_id), "warning")
         except StoreError as error:
@@ -159,17 +156,6 @@ class Situation:
             self._alarm_panel.show(message="")
             self._alarm_panel.run_method("written")
             frame.say(texts("act.done", action=texts(f"action.{action.value}")), "positive")
-
-    async def _mine(self, alarm_id: int) -> bool:
-        """Whether the alarm is in one of the person's cities."""
-        person = self._frame.person
-        if not person.cities:
-            return True
-        try:
-            found = await asyncio.to_thread(alarm_store.alarm, self._desk.store, alarm_id)
-        except StoreError:
-            return False
-        return person.serves(found.city_code)
 
     async def _explain_refusal(self, alarm_id: int) -> None:
         """Somebody was first: shows the alarm as it is now, and who did what."""

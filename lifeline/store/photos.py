@@ -1,8 +1,6 @@
 """What people send in from the field: pictures, and the answers to a phone's queue, so that nothing is done twice."""
 
 import hashlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -95,18 +93,6 @@ class Answer:
     body: dict[str, Any]
 
 
-@contextmanager
-def in_turn(store: Store, by: Person) -> Iterator[None]:
-    """One action of a person at a time. Raises StoreError."""
-    key = {"key": by.person_id % 2**31}
-    with store.transaction() as connection:
-        connection.execute(_SQL["turn"], key)
-        try:
-            yield
-        finally:
-            connection.execute(_SQL["turn_over"], key)
-
-
 def answered(store: Store, action_id: UUID, *, by: Person) -> Answer | None:
     """What was answered to `by`'s action of this id; None where it is new. Raises NotFoundError, StoreError."""
     with store.transaction() as connection:
@@ -121,3 +107,8 @@ def keep_answer(store: Store, action_id: UUID, answer: Answer, *, by: Person, no
     with store.transaction() as connection:
         values = {"action_id": action_id, "person_id": by.person_id, "now": now, "status": answer.status}
         connection.execute(_SQL["answer"], values | {"answer": Jsonb(answer.body)})
+
+
+def sha256_of(content: bytes) -> str:
+    """The hash under which a work order knows a picture."""
+    return hashlib.sha256(content).hexdigest()

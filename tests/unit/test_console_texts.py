@@ -15,8 +15,11 @@ from lifeline.alarm import AlarmAction, AlarmState, Level
 from lifeline.asset import AssetKind
 from lifeline.finding import FindingKind
 from lifeline.person import Role
+from lifeline.shelter import ShelterMode, ShelterState
+from lifeline.store.calls import Lack
 from lifeline.store.notices import NoticeState
 from lifeline.units import Quantity
+from lifeline.work_order import OrderState
 
 ROOT = Path(__file__).parents[2]
 CONSOLE = ROOT / "console"
@@ -48,13 +51,35 @@ GROUPS: dict[str, list[str]] = {
     "queue": ["sound_on", "sound_off"],
     "curve": ["observed", "expected", "threshold"],
     "rule": [one.value for reasons in (FloodReason, SilenceReason, ResidualReason, BacklogReason) for one in reasons],
+    "field": ["crew", "warden", "online", "offline", "loading", "nothing_kept"],
+    "field.do": [
+        "accept",
+        "decline",
+        "on-my-way",
+        "arrive",
+        "mitigate",
+        "note",
+        "help",
+        "photo",
+        "opened",
+        "full",
+        "reopened",
+        "count",
+        "current",
+        "need",
+    ],
+    "lack": [one.value for one in Lack],
+    "order.state": [one.value for one in OrderState],
+    "shelter.state": [one.value for one in ShelterState],
+    "shelter.mode": [one.value for one in ShelterMode],
+    "shelter.exposure": ["dry", "threatened", "flooded", "unknown"],
     "role": [one.value for one in Role],
     "door.fault": FAULTS,
     "bar": ["connected", "disconnected", "store_away"],
 }
 """Keys that are put together from a value."""
 _LITERAL = re.compile(
-    r"""(?:texts\(|_texts\(|Mark\(|texts\[)\s*["']([a-z_]+\.[a-z_.]*[a-z_])["']|["'](detail\.[a-z_]+)["']"""
+    r"""(?:texts\(|texts\(request\)\(|_texts\(|Mark\(|texts\[|say\()\s*["']([a-z_]+\.[a-z_.]*[a-z_])["']|["'](detail\.[a-z_]+)["']"""
 )
 
 

@@ -30,11 +30,3 @@ SELECT person_id, status, answer FROM client_action WHERE action_id = %(action_i
 INSERT INTO client_action (action_id, person_id, at, status, answer)
 VALUES (%(action_id)s, %(person_id)s, %(now)s, %(status)s, %(answer)s)
 ON CONFLICT DO NOTHING
-
--- name: turn
--- The actions of one person are done one after the other, however often the phone sends them.
-SELECT pg_advisory_lock(72, %(key)s)
-
--- name: turn_over
--- The next one may go.
-SELECT pg_advisory_unlock(72, %(key)s)

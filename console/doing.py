@@ -1,0 +1,90 @@
+"""What people do: held against their role and their cities, and sent to the work order where the alarm has one."""
+
+from datetime import datetime
+from uuid import UUID
+
+from console.access import may
+from lifeline.alarm import Alarm, AlarmAction
+from lifeline.errors import AccessError, StaleVersionError
+from lifeline.person import Person, Role
+from lifeline.store import alarms, work_orders
+from lifeline.store.pool import Store
+from lifeline.work_order import ON_ALARM, TRANSITIONS, OrderAction, WorkOrder
+
+REASON = "person"
+"""The named reason of what people do."""
+_THROUGH_ORDER = {
+    of_alarm: of_order
+    for of_order, of_alarm in ON_ALARM.items()
+    if of_order not in (OrderAction.OFFER, OrderAction.REJECT)
+}
+
+
+def act(
+    store: Store,
+    alarm_id: int,
+    action: AlarmAction,
+    *,
+    person: Person,
+    version: int,
+    now: datetime,
+    note: str = "",
+    until: datetime | None = None,
+) -> Alarm:
+    """Does `action` to the alarm as the person saw it, through its work order where that is how it goes.
+
+    Raises AccessError, StaleVersionError, IllegalTransitionError, NotFoundError, StoreError; nothing has changed then.
+    """
+    before = alarms.alarm(store, alarm_id)
+    require_city(person, before.city_code)
+    if not may(person.roles, action):
+        raise AccessError(f"your role does not {action.value} alarms", advice="docs/console.md says who may what")
+    through = _THROUGH_ORDER.get(action)
+    order = live_order(store, alarm_id) if through else None
+    if through is None or order is None or (order.state, through) not in TRANSITIONS:
+        return alarms.act(
+            store, alarm_id, action, actor=person.name, version=version, now=now, reason=REASON, note=note, until=until
+        )
+    if before.version != version:
+        raise StaleVersionError(
+            f"alarm {alarm_id} is at version {before.version}, not {version}: somebody changed it",
+            advice="look at it again, then decide",
+        )
+    act_on_order(store, order, through, person=person, now=now, note=note)
+    return alarms.alarm(store, alarm_id)
+
+
+def act_on_order(
+    store: Store,
+    order: WorkOrder,
+    action: OrderAction,
+    *,
+    person: Person,
+    now: datetime,
+    note: str = "",
+    done_at: datetime | None = None,
+    client_action_id: UUID | None = None,
+    version: int | None = None,
+) -> WorkOrder:
+    """Does `action` to a work order, as one of a crew or as an operator in its stead. Raises as `act` does."""
+    require_city(person, order.city_code)
+    return work_orders.act(
+        store, order.order_id, action, who=person.name, now=now, note=note, crew_id=crew_of(person), done_at=done_at,
+        client_action_id=client_action_id, version=version,
+    )  # fmt: skip
+
+
+def live_order(store: Store, alarm_id: int) -> WorkOrder | None:
+    """The order under way of an alarm. Raises StoreError."""
+    return next(iter(work_orders.orders(store, live_only=True, alarm_id=alarm_id, limit=1)), None)
+
+
+def crew_of(person: Person) -> str | None:
+    """The crew that somebody acts for; None for who leads, and for who belongs to no crew in particular."""
+    return None if person.roles & {Role.OPERATOR, Role.SUPERVISOR} else person.crew_id
+
+
+def require_city(person: Person, city: str | None) -> None:
+    """Raises AccessError where `city` is not the person's."""
+    if not person.serves(city):
+        raise AccessError(f"{city} is not one of your cities", advice="ask a supervisor")
