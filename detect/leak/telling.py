@@ -1,5 +1,6 @@
 """Puts what the leak core reports into findings: where, how much, how sure, and the numbers and curves that say why."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 
@@ -11,6 +12,7 @@ from detect.leak.city import Instruments
 from detect.leak.course import Course
 from detect.leak.detector import Plan
 from detect.leak.tracker import Tracker
+from detect.leak.upkeep import UpkeepReason
 from detect.port import Floats, Json
 from lifeline.asset import Sensor
 from lifeline.finding import Candidate, Finding, FindingKind, Phase
@@ -88,6 +90,9 @@ class Teller:
                 "spread_m": place.spread_m,
             }
         known = tuple(Candidate(str(pipe), _float(p)) for pipe, p in told.candidates)
+        shown |= more
+        if "frost" in more:
+            shown["provisions"] = [*shown["provisions"], Provision.P11_2.value]
         return Finding(
             subject=told.subject,
             kind=FindingKind(told.kind),
@@ -104,11 +109,12 @@ class Teller:
             area=place.area if place is not None else None,
             candidates=place.candidates if place is not None else known,
             flow_m3_per_h=round(max(told.flow_m3_per_h, 0.0), 2),
-            explanation=shown | more,
+            explanation=shown,
         )
 
     def fault(self, sensor: Sensor, phase: Phase, reason: str, *, began_s: float, at_s: float, why: Json) -> Finding:
         """What is known of a doubtful sensor."""
+        cold = [Provision.P11_2.value] if reason == UpkeepReason.FROZEN else []
         return Finding(
             subject=f"fault:{sensor.sensor_id}",
             kind=FindingKind.SENSOR_FAULT,
@@ -122,7 +128,30 @@ class Teller:
             zone_id=sensor.zone_id,
             sensor_ids=(sensor.sensor_id,),
             position=sensor.position,
-            explanation={"expectation": "model", "provisions": [Provision.P6_1.value], **why},
+            explanation={"expectation": "model", "provisions": [Provision.P6_1.value, *cold], **why},
+        )
+
+    def unknown_zone(
+        self, zone_id: str, phase: Phase, reason: str, sensors: Sequence[Sensor], *, at_s: float
+    ) -> Finding:
+        """A zone whose pressures are in doubt for the most part: nothing that is said of it is safe."""
+        return Finding(
+            subject=f"unknown:{zone_id}",
+            kind=FindingKind.SENSOR_FAULT,
+            phase=phase,
+            city_code=self._city_code,
+            detector=NAME,
+            reason=reason,
+            began_at=instant(at_s),
+            detected_at=instant(at_s),
+            probability=_SURE_AT_MOST,
+            zone_id=zone_id,
+            sensor_ids=tuple(s.sensor_id for s in sensors),
+            explanation={
+                "state": "unknown" if phase is Phase.ONSET else "known",
+                "provisions": [Provision.P6_1.value, Provision.P11_2.value],
+                "doubted": [s.sensor_id for s in sensors],
+            },
         )
 
     def moved(self, began_s: float) -> Floats:
@@ -178,13 +207,16 @@ class Teller:
         return tuple(dict.fromkeys([*(self._flows[i].sensor_id for i, _ in meters), *strongest]))[:_SHOWN]
 
 
-def existence(evidence: float) -> float:
+def existence(evidence: float, *, times_as_likely: float = 1.0) -> float:
     """Probability that there is a leak at all, by its log-likelihood above what chance could do.
 
-    >>> existence(0.0), round(existence(4.0), 2)
-    (0.5, 0.98)
+    `times_as_likely` is how much likelier one was beforehand than on a usual day.
+
+    >>> existence(0.0), round(existence(4.0), 2), round(existence(0.0, times_as_likely=3.0), 2)
+    (0.5, 0.98, 0.75)
     """
-    return float(min(1.0 / (1.0 + np.exp(-min(max(evidence, 0.0), _GOES_BY))), _SURE_AT_MOST))
+    odds = min(max(evidence, 0.0), _GOES_BY) + np.log(max(times_as_likely, 1.0))
+    return float(min(1.0 / (1.0 + np.exp(-odds)), _SURE_AT_MOST))
 
 
 def told_json(told: Told) -> Json:

@@ -8,6 +8,8 @@ import pytest
 from console.sensing import SensorState, StateReason
 from console.texts import Language, Texts
 from detect.flood.levels import FloodReason
+from detect.leak.telling import LeakReason
+from detect.leak.upkeep import UpkeepReason
 from detect.residual.event import ResidualReason
 from detect.silence import SilenceReason
 from ingest.backlog import BacklogReason
@@ -50,7 +52,11 @@ GROUPS: dict[str, list[str]] = {
     "page": ["situation", "history", "sensors"],
     "queue": ["sound_on", "sound_off"],
     "curve": ["observed", "expected", "threshold"],
-    "rule": [one.value for reasons in (FloodReason, SilenceReason, ResidualReason, BacklogReason) for one in reasons],
+    "rule": [
+        one.value
+        for reasons in (FloodReason, SilenceReason, ResidualReason, LeakReason, UpkeepReason, BacklogReason)
+        for one in reasons
+    ],
     "field": ["crew", "warden", "online", "offline", "loading", "nothing_kept"],
     "field.do": [
         "accept",
@@ -68,6 +74,7 @@ GROUPS: dict[str, list[str]] = {
         "current",
         "need",
     ],
+    "call": ["help", "need"],
     "lack": [one.value for one in Lack],
     "order.state": [one.value for one in OrderState],
     "shelter.state": [one.value for one in ShelterState],

@@ -1,0 +1,223 @@
+"""Sensors that need a person: who reads nonsense, stands still, falls silent, jumps, drifts or has the wrong clock.
+
+What the core's own checks mask (out of range, flat, missing, wrong unit) is counted here per day; spikes, drift and the
+clock are looked for in what is left. A faulty value is masked, never replaced: a zone without sound sensors is unknown.
+"""
+
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+
+import numpy as np
+
+from detect.port import Floats, Json
+
+DAY_H = 24
+_FAULTY_SHARE, _SOUND_SHARE = 0.25, 0.02
+"""of a day's samples: from the first on the sensor is in doubt, below the second it is sound again"""
+_SPIKES_A_DAY = 6
+_SPIKE_DEVIATIONS = 12.0
+_MOVE_MEMORY = 0.01
+_LEAST_SAMPLES = 12
+_DRIFT_DAYS, _DRIFT_DEVIATIONS, _DRIFT_FIT, _DRIFT_ALONE = 10, 5.0, 0.8, 2.5
+"""a straight line over so many days, of so many standard deviations, explaining so much, steeper than any other's"""
+_LAGS_H, _LAG_GAIN, _LAG_LEAST = 3, 0.15, 0.8
+"""a shift of the course of two days that fits so much better, and fits at all"""
+_COURSE_H = 48
+FROZEN_BELOW_CEL = -10.0
+"""a flat pressure in such air is taken as frozen: impulse lines freeze before the pipe does"""
+
+
+class UpkeepReason(StrEnum):
+    """Why a sensor is in doubt."""
+
+    RANGE = "sensor-range"
+    FLAT = "sensor-flat"
+    GAP = "sensor-gap"
+    SPIKE = "sensor-spike"
+    DRIFT = "sensor-drift"
+    CLOCK = "sensor-clock"
+    UNIT = "sensor-unit"
+    FROZEN = "sensor-frozen"
+    """flat in hard frost: its state, and what it watches, is unknown"""
+    SOUND = "sensor-sound"
+    ZONE_UNKNOWN = "zone-unknown"
+    """more than half of a zone's pressures are in doubt"""
+    ZONE_KNOWN = "zone-known"
+
+
+_OF_CHECKS = {
+    "missing": UpkeepReason.GAP,
+    "range": UpkeepReason.RANGE,
+    "flat": UpkeepReason.FLAT,
+    "unit": UpkeepReason.UNIT,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """What is wrong with a sensor: its place in the core's columns, the reason, and the numbers."""
+
+    sensor: int
+    reason: UpkeepReason
+    why: Json
+
+
+@dataclass(slots=True)
+class Memory:
+    """Goes through JSON as it is; lists are per sensor."""
+
+    counted: dict[str, list[int]] = field(default_factory=dict)
+    """what the checks had masked a day ago, by reason"""
+    samples: int = 0
+    """since then"""
+    before: list[float | None] = field(default_factory=list)
+    last: list[float | None] = field(default_factory=list)
+    move: list[float] = field(default_factory=list)
+    """usual step from a sample to the next"""
+    spikes: list[int] = field(default_factory=list)
+    course: list[list[float | None]] = field(default_factory=list)
+    """[measured..., not expected...] of the pressures, hour by hour"""
+    doubted: dict[str, str] = field(default_factory=dict)
+    """sensor number -> reason"""
+
+
+class Upkeep:
+    """Looks at the samples that the core is fed with, and once a day says who is in doubt and who no longer is."""
+
+    def __init__(self, n_sensors: int, n_pressure: int) -> None:
+        self._n, self._n_pressure = n_sensors, n_pressure
+        self.memory = Memory(
+            before=[None] * n_sensors, last=[None] * n_sensors, move=[0.0] * n_sensors, spikes=[0] * n_sensors
+        )
+
+    def sample(self, values: Floats) -> None:
+        """Takes a sample (n_sensors,)."""
+        memory = self.memory
+        memory.samples += 1
+        before, last, move = (np.array(v, dtype=float) for v in (memory.before, memory.last, memory.move))
+        step, back = last - before, values - last
+        usual = _SPIKE_DEVIATIONS * np.maximum(move, 1e-9)
+        # there and back again: a step that stays is news, not a spike
+        spike = (np.abs(step) > usual) & (np.abs(back) > usual) & (np.abs(values - before) < 0.3 * np.abs(step))
+        spike &= (move > 0) & (memory.samples > 2)
+        memory.spikes = (np.array(memory.spikes) + spike).tolist()
+        known = np.isfinite(step)
+        gain = np.where(move > 0, _MOVE_MEMORY, 1.0)
+        size = np.minimum(np.abs(step), np.where(move > 0, 3.0 * move, np.inf))
+        memory.move = np.where(known, move + gain * (size - move), move).tolist()
+        memory.before = memory.last
+        memory.last = [float(v) if np.isfinite(v) else None for v in values]
+
+    def hour(self, pressure: Floats, unexpected: Floats) -> None:
+        """Takes the hourly means of the pressures, and what of them was not expected; both (n_pressures,)."""
+        row = [float(f"{v:.6g}") if np.isfinite(v) else None for v in (*pressure, *unexpected)]
+        self.memory.course = [*self.memory.course[1 - _COURSE_H :], row]
+
+    def day(self, counts: dict[str, np.ndarray], days: Floats, scatter: Floats, air_cel: float | None) -> list[Doubt]:
+        """Closes a day: who came into doubt, and (reason SOUND) who is out of it.
+
+        `counts` are the core's masks so far (n_sensors,) by name; `days` (n_days, n_pressures) daily means of what was
+        not expected; `scatter` (n_pressures,) their standard deviation; `air_cel` the day's mean, None unknown.
+        """
+        memory = self.memory
+        found: dict[int, Doubt] = {}
+        if memory.samples >= _LEAST_SAMPLES:
+            found = self._masked(counts, air_cel)
+            for sensor, spikes in enumerate(memory.spikes):
+                if spikes >= _SPIKES_A_DAY:
+                    found.setdefault(sensor, Doubt(sensor, UpkeepReason.SPIKE, {"spikes_a_day": spikes}))
+        for one in (*self._drifting(days, scatter), *self._shifted()):
+            found.setdefault(one.sensor, one)
+        said = [one for one in found.values() if memory.doubted.get(str(one.sensor)) != one.reason.value]
+        sound = self._sound(counts)
+        for name, reason in list(memory.doubted.items()):
+            if int(name) not in found and int(name) in sound:
+                said.append(Doubt(int(name), UpkeepReason.SOUND, {"was": reason}))
+                del memory.doubted[name]
+        for one in found.values():
+            memory.doubted[str(one.sensor)] = one.reason.value
+        memory.counted = {name: count.tolist() for name, count in counts.items()}
+        memory.samples, memory.spikes = 0, [0] * self._n
+        return said
+
+    def _share(self, counts: dict[str, np.ndarray]) -> dict[str, Floats]:
+        """Part of the day's samples that each check masked, (n_sensors,)."""
+        before = {name: np.array(self.memory.counted.get(name, [0] * self._n)) for name in counts}
+        return {name: (count - before[name]) / max(self.memory.samples, 1) for name, count in counts.items()}
+
+    def _masked(self, counts: dict[str, np.ndarray], air_cel: float | None) -> dict[int, Doubt]:
+        found: dict[int, Doubt] = {}
+        for name, share in self._share(counts).items():
+            reason = _OF_CHECKS.get(name)
+            for sensor in np.flatnonzero(share >= _FAULTY_SHARE).tolist():
+                if reason is None or sensor in found:
+                    continue
+                said: Json = {"masked_share": round(float(share[sensor]), 3)}
+                why = reason
+                if reason is UpkeepReason.FLAT and air_cel is not None and air_cel <= FROZEN_BELOW_CEL:
+                    why, said = UpkeepReason.FROZEN, said | {"air_cel": round(air_cel, 1), "state": "unknown"}
+                found[sensor] = Doubt(sensor, why, said)
+        return found
+
+    def _sound(self, counts: dict[str, np.ndarray]) -> set[int]:
+        if self.memory.samples < _LEAST_SAMPLES:
+            return set()
+        masked = sum(self._share(counts).values(), np.zeros(self._n))
+        spikes = np.array(self.memory.spikes) / max(self.memory.samples, 1)
+        return set(np.flatnonzero(masked + spikes <= _SOUND_SHARE).tolist())
+
+    def _drifting(self, days: Floats, scatter: Floats) -> list[Doubt]:
+        """One pressure that runs away from all others in a straight line; a growing leak moves its neighbours too."""
+        if len(days) < _DRIFT_DAYS or days.shape[1] < 3:
+            return []
+        recent = days[-_DRIFT_DAYS:] / np.maximum(scatter, 1e-9)
+        left = recent - np.nanmedian(recent, axis=1, keepdims=True)
+        usable = np.isfinite(left).all(axis=0)
+        at = np.arange(_DRIFT_DAYS) - (_DRIFT_DAYS - 1) / 2.0
+        slope = np.where(usable, at @ np.nan_to_num(left) / (at @ at), 0.0)
+        order = np.argsort(-np.abs(slope))
+        worst, second = int(order[0]), int(order[1])
+        travelled = slope[worst] * (_DRIFT_DAYS - 1)
+        course = left[:, worst] - left[:, worst].mean()
+        fit = 1.0 - float(((course - slope[worst] * at) ** 2).sum()) / max(float((course**2).sum()), 1e-12)
+        alone = abs(slope[worst]) >= _DRIFT_ALONE * abs(slope[second])
+        if abs(travelled) < _DRIFT_DEVIATIONS or fit < _DRIFT_FIT or not alone:
+            return []
+        per_week = float(slope[worst] * scatter[worst] * 7.0)
+        return [Doubt(worst, UpkeepReason.DRIFT, {"drift_m_per_week": round(per_week, 4), "fit": round(fit, 3)})]
+
+    def _shifted(self) -> list[Doubt]:
+        """A pressure whose course of two days fits the expected one better some hours earlier or later."""
+        if len(self.memory.course) < _COURSE_H:
+            return []
+        course = np.array(self.memory.course, dtype=float)
+        measured, unexpected = course[:, : self._n_pressure], course[:, self._n_pressure :]
+        expected = measured - unexpected
+        found = []
+        lags: Counter[int] = Counter()
+        for sensor in range(self._n_pressure):
+            fit = {lag: _fit(measured[:, sensor], expected[:, sensor], lag) for lag in range(-_LAGS_H, _LAGS_H + 1)}
+            best = max(fit, key=lambda lag: fit[lag])
+            if best and fit[best] >= _LAG_LEAST and fit[best] - fit[0] >= _LAG_GAIN:
+                lags[best] += 1
+                found.append(Doubt(sensor, UpkeepReason.CLOCK, {"clock_late_by_h": best, "fit": round(fit[best], 3)}))
+        # where most sensors agree it is the day that is unusual, not their clocks
+        return found if len(found) <= self._n_pressure // 3 else []
+
+    def to_json(self) -> Json:
+        return asdict(self.memory)
+
+    def restore(self, saved: Json) -> None:
+        """The inverse of `to_json`."""
+        self.memory = Memory(**saved)
+
+
+def _fit(measured: Floats, expected: Floats, lag: int) -> float:
+    """Correlation of what was measured with what was expected `lag` hours before."""
+    own = measured[max(lag, 0) : len(measured) + min(lag, 0)]
+    other = expected[max(-lag, 0) : len(expected) + min(-lag, 0)]
+    known = np.isfinite(own) & np.isfinite(other)
+    if known.sum() < DAY_H or np.std(own[known]) < 1e-6 or np.std(other[known]) < 1e-6:
+        return 0.0
+    return float(np.corrcoef(own[known], other[known])[0, 1])
