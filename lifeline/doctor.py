@@ -72,6 +72,8 @@ def examine(settings: Settings, *, clock: Clock) -> Iterator[Check]:
             ("clock", lambda: clock_check(store, clock)),
             ("cities", lambda: city_check(store)),
             ("conservation", lambda: conservation_check(store)),
+            ("devices", lambda: device_check(store, settings, clock)),
+            ("quarantine", lambda: quarantine_check(store, settings)),
             ("backlog", lambda: backlog_check(store, clock)),
             ("partitions", lambda: partition_check(store, settings)),
             ("outbox", lambda: outbox_check(store)),
