@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,9 @@ from lifeline.asset import Asset, Sensor, Zone
 from lifeline.city.levels import Levels
 from lifeline.finding import Finding
 from lifeline.verdict import Verdict
+
+if TYPE_CHECKING:
+    from detect.flood.nowcast import Nowcast
 
 Json = dict[str, Any]
 """What goes through JSON unchanged; finite numbers only."""
@@ -89,6 +92,7 @@ class Scope:
     sensors: tuple[Sensor, ...]
     zones: tuple[Zone, ...] = ()
     assets: tuple[Asset, ...] = ()
+    """pipes"""
     levels: Levels | None = None
     learning_days: float = 14.0
     allowed_lateness_s: float = 15.0
@@ -96,6 +100,10 @@ class Scope:
     """the pack's EPANET file as text"""
     settings: Json = field(default_factory=dict)
     """the tables of city.toml that detectors read"""
+    drains: tuple[Asset, ...] = ()
+    """conduits and manholes"""
+    nowcast: "Nowcast | None" = None
+    """what was learned of the city's floods (`lifeline train flood`)"""
 
 
 class Detector(Protocol):

@@ -10,15 +10,17 @@ import os
 import socket
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
 
-from detect import silence
+from detect import heating, silence
 from detect.flood import detector as flood
 from detect.instant import instant
 from detect.leak import live as leak
 from detect.ledger import Ledger
+from detect.outlook import Outlook, nowcast_of
 from detect.port import Factory, Json, Scope
 from detect.residual import detector as residual
 from detect.track import Track
@@ -28,12 +30,12 @@ from lifeline.asset import AssetKind
 from lifeline.clock import Clock
 from lifeline.errors import LifelineError, StoreError
 from lifeline.settings import Settings
-from lifeline.store import cities, history, readings, sensors, stages
+from lifeline.store import cities, flood_models, history, readings, sensors, stages
 from lifeline.store.binary import Rows as StoredRows
 from lifeline.store.pool import Store, Topic
 from lifeline.store.readings import StalePositionError
 
-FACTORIES: tuple[Factory, ...] = (flood.make, residual.make, leak.make, silence.make)
+FACTORIES: tuple[Factory, ...] = (flood.make, residual.make, leak.make, heating.make, silence.make)
 """The detectors. A new one is a module with a `make` and a place here."""
 
 _LOG = log.logger("detect")
@@ -48,10 +50,13 @@ class City:
     """One city: its window of event time and its detectors."""
 
     def __init__(
-        self, store: Store, clock: Clock, scope: Scope, *, factories: tuple[Factory, ...], pulse: Callable[[], None]
-    ) -> None:
+        self, store: Store, clock: Clock, scope: Scope, *, factories: tuple[Factory, ...], pulse: Callable[[], None],
+        flood_model: int | None = None,
+    ) -> None:  # fmt: skip
         """Goes on from the checkpoints. Raises StoreError."""
         self.pack = ""
+        self.flood_model = flood_model
+        self._outlook = Outlook(store, clock, scope, flood_model)
         self.scope = scope
         self._store, self._clock = store, clock
         keys = [s.sensor_key for s in scope.sensors]
@@ -92,7 +97,9 @@ class City:
         batch = self.window.advance(self._clock.now().timestamp())
         watermark, frontier = instant(self.window.watermark_s), instant(self.window.frontier_s)
         for track in self.tracks:
+            self._outlook.before(track)
             track.work(batch, fresh, watermark=watermark, frontier=frontier, late=self.window.late)
+            self._outlook.after(track)
         self._ledger.work(watermark)
 
     def close(self) -> None:
@@ -181,7 +188,9 @@ class Runner:
         for code, city in loaded.items():
             known = self._cities.get(code)
             if known is not None and known.pack == city.sha256:
-                continue
+                model = flood_models.number_in_use(self._store, code)
+                if model is None or model == known.flood_model:
+                    continue
             if known is not None:
                 known.close()
             self._open(city)
@@ -191,7 +200,11 @@ class Runner:
         scope = _scope(self._store, city, self._settings)
         if not scope.sensors:
             return
-        opened = City(self._store, self._clock, scope, factories=self._factories, pulse=self._pulse)
+        nowcast, model = nowcast_of(self._store, city.code)
+        opened = City(
+            self._store, self._clock, replace(scope, nowcast=nowcast), factories=self._factories, pulse=self._pulse,
+            flood_model=model,
+        )  # fmt: skip
         opened.pack = city.sha256
         self._cities[city.code] = opened
         names = [track.detector.name for track in opened.tracks]
@@ -231,6 +244,7 @@ def _scope(store: Store, city: cities.City, settings: Settings) -> Scope:
         sensors=tuple(sensors.sensors(store, city_code=city.code)),
         zones=tuple(cities.zones(store, city.code)),
         assets=tuple(cities.assets(store, city.code, {AssetKind.PIPE})),
+        drains=tuple(cities.assets(store, city.code, {AssetKind.CONDUIT, AssetKind.MANHOLE})),
         levels=cities.levels(store, city.code),
         learning_days=settings.detect.learning_days,
         allowed_lateness_s=settings.detect.allowed_lateness_s,

@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 
 from lifeline.errors import LifelineError
-from lifeline.verbs import audit, city, devices, evaluate, grafana, leak, people, stages, upkeep, world
+from lifeline.verbs import audit, city, devices, evaluate, flood, grafana, leak, people, stages, upkeep, world
 
 app = typer.Typer(
     help="Lifeline: a city's pipe-network and flood sensors, from the reading to the crew.",
@@ -21,6 +21,8 @@ app.add_typer(upkeep.app)
 app.add_typer(city.app, name="city")
 app.add_typer(devices.app, name="devices")
 app.add_typer(evaluate.app, name="evaluate")
+app.add_typer(flood.train_app, name="train")
+app.add_typer(flood.app, name="flood")
 app.add_typer(people.app, name="people")
 app.add_typer(audit.app, name="audit")
 app.add_typer(leak.app)

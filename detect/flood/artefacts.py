@@ -73,7 +73,7 @@ def recall(events: tuple[Event, ...]) -> Recall:
         if not len(blue):
             continue
         floods += 1
-        detector = FloodDetector(scope_of([event.sensor_id], {}))
+        detector = FloodDetector(scope_of([event.sensor_id], {}), foresee=False)
         before = np.arange(event.times_s[0] - _DRY_S, event.times_s[0], _DRY_EVERY_S)
         times = np.concatenate([before, event.times_s])
         depths = np.concatenate([np.zeros(len(before)), event.depths_m])
@@ -92,7 +92,7 @@ def _told_minutes(depths: Floats, temperature_c: Floats) -> list[int]:
     street, gauge, air = scope.sensors
     gauge = replace(gauge, quantity=Quantity.RAIN_INTENSITY, site=Site.GAUGE, interval_s=600.0)
     air = replace(air, quantity=Quantity.TEMPERATURE, site=Site.GAUGE, range_min=-60.0, range_max=60.0)
-    detector = FloodDetector(replace(scope, sensors=(street, gauge, air)))
+    detector = FloodDetector(replace(scope, sensors=(street, gauge, air)), foresee=False)
     minutes = np.arange(_MINUTES)
     slow = minutes[::10]
     sensor = np.concatenate([np.full(len(slow), 1), np.full(len(slow), 2), np.zeros(_MINUTES, dtype=np.intp)])

@@ -7,6 +7,7 @@ place is unknown and somebody has to look. Thresholds come from the city's level
 from datetime import datetime
 from typing import Any
 
+from detect.flood.foresight import Foresight
 from detect.flood.levels import (
     COLOURS,
     Change,
@@ -16,8 +17,11 @@ from detect.flood.levels import (
     gate_of,
     ladders,
 )
+from detect.flood.lookout import Lookout
+from detect.flood.nowcast import Nowcast
 from detect.flood.quality import TRUSTED, DepthFilter, Verdict
 from detect.flood.sky import Cause, Sky, wanted
+from detect.flood.street_burst import StreetBursts
 from detect.instant import instant, iso
 from detect.port import Batch, History, Json, Learning, Order, Scope
 from lifeline.asset import Sensor
@@ -71,18 +75,29 @@ class FloodDetector:
     """Judges each water depth as it comes. Cost per reading: tens of microseconds."""
 
     name = NAME
-    version = 1
+    version = 2
     order = Order.SENSOR
     learning: Learning | None = None
 
-    def __init__(self, scope: Scope) -> None:
+    def __init__(self, scope: Scope, links: dict[str, tuple[str, ...]] | None = None, *, foresee: bool = True) -> None:
+        """`links`: level sensors upstream of each place (known.py); without, the nearest are looked at. `foresee`:
+        makes a forecast every minute."""
         self._scope = scope
         self._ladders = ladders(scope.levels)
         self.sensors: tuple[Sensor, ...] = tuple(s for s in scope.sensors if self._measures(s) or wanted(s))
-        self._sky = Sky(self.sensors)
+        self.sky = Sky(self.sensors)
         self.trusted: list[tuple[int, float, float]] = []
         """sensor, instant and depth of what was trusted in the last step: what a nowcast may look at"""
         self._places = {n: _Place(s) for n, s in enumerate(self.sensors) if self._measures(s)}
+        nowcast = scope.nowcast or Nowcast()
+        self.lookout = Lookout(self.sensors, tuple(self._places), nowcast.known.links or links)
+        self.foresight: Foresight | None = None
+        if foresee:
+            places = tuple(self.sensors[n] for n in self._places)
+            self.foresight = Foresight(
+                scope, nowcast, self.lookout, places, tuple(self._ladders[s.site] for s in places)
+            )
+        self.street_bursts = StreetBursts(scope)
 
     @property
     def places(self) -> int:
@@ -103,25 +118,34 @@ class FloodDetector:
         findings: list[Finding] = []
         self.trusted = []
         for number, at_s, value in zip(batch.sensor.tolist(), batch.at_s.tolist(), batch.value.tolist(), strict=True):
+            if self.foresight is not None:
+                findings += self.foresight.until(at_s, self.sky, strict=True)
             if number not in self._places:
-                self._sky.hear(self.sensors[number], at_s, value)
+                self.sky.hear(self.sensors[number], at_s, value)
+                self.lookout.hear(number, at_s, value)
             elif at_s > self._places[number].heard_s:
                 self._hear(number, at_s, value, findings)
         now_s = now.timestamp()
         for number, place in self._places.items():
             if place.gate.step:
                 self._gap(number, now_s, findings)
+        if self.foresight is not None and len(self._places):
+            findings += self.foresight.until(now_s, self.sky, strict=False)
         return sorted(findings, key=lambda f: f.detected_at)
 
     def state(self) -> Json:
         places = {self.sensors[n].sensor_id: place.state() for n, place in self._places.items() if place.heard_s}
-        return {"sky": self._sky.state(), "places": places}
+        foresight = {} if self.foresight is None else self.foresight.state()
+        return {"sky": self.sky.state(), "places": places, "foresight": foresight, "bursts": self.street_bursts.state()}
 
     def restore(self, model: Json | None, state: Json | None) -> None:
         del model
         if state is None:
             return
-        self._sky.restore(state["sky"])
+        self.sky.restore(state["sky"])
+        self.street_bursts.restore(state["bursts"])
+        if self.foresight is not None and state["foresight"]:
+            self.foresight.restore(state["foresight"])
         for number, place in self._places.items():
             saved = state["places"].get(self.sensors[number].sensor_id)
             if saved is not None:
@@ -136,13 +160,15 @@ class FloodDetector:
         if place.heard_s:
             place.gaps_s = [*place.gaps_s[1 - _GAPS :], at_s - place.heard_s]
         place.heard_s = at_s
-        weather = self._sky.weather(at_s)
+        weather = self.sky.weather(at_s)
         for judged in place.filter.push(at_s, value_m, weather):
             place.verdict = judged.verdict
             if judged.verdict in TRUSTED and judged.depth_m is not None:
                 self.trusted.append((number, judged.at_s, judged.depth_m))
+                self.lookout.hear_depth(number, judged.at_s, judged.depth_m)
                 for change in place.gate.push(judged.at_s, judged.depth_m, self._ladders[sensor.site], known_s=at_s):
-                    findings.append(self._flood(number, change))
+                    flood = self._flood(number, change)
+                    findings += [flood, *self.street_bursts.follow(sensor, flood, place.cause)]
         self._doubt(number, at_s, weather.rain_1h_mm, findings)
         if place.gate.step == 0 and not place.gate.curve:
             place.cause = Cause.UNKNOWN
@@ -178,7 +204,7 @@ class FloodDetector:
         gate, ladder = place.gate, self._ladders[sensor.site]
         if change.onset or change.known_s - gate.began_s <= _CAUSE_AGAIN_S:
             snow = place.filter.ground.snow_m > 0.0
-            place.cause = self._sky.cause(change.known_s, sensor.zone_id, snow=snow)
+            place.cause = self.sky.cause(change.known_s, sensor.zone_id, snow=snow)
         drained = change.reason is FloodReason.DRAINED
         phase = Phase.ONSET if change.onset else Phase.END if drained else Phase.UPDATE
         foreseen = change.reason is FloodReason.RISING_FAST
@@ -203,7 +229,7 @@ class FloodDetector:
         return finding
 
     def _explanation(self, place: _Place, sensor: Sensor, ladder: Ladder, at_s: float) -> Json:
-        gate, weather = place.gate, self._sky.weather(at_s)
+        gate, weather = place.gate, self.sky.weather(at_s)
         times, depths = [iso(t) for t, _ in gate.curve], [round(d, 4) for _, d in gate.curve]
         return {
             "level": COLOURS[gate.step - 1] if gate.step else "none",

@@ -4,14 +4,15 @@ Forecasts come from the highest rung of a ladder that stands: the full model, th
 linear extrapolation, the thresholds alone. Each forecast names its rung, the age of its data and its reasons.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from statistics import NormalDist
 
 import numpy as np
 
 from detect.flood.exceedance import FIT_HORIZONS_MIN, Examples, Exceedance, fit
-from detect.flood.features import FEATURES, FORECAST
+from detect.flood.features import DRY_M, FEATURES, FORECAST, RAIN, RECORD, RECORD_AHEAD, columns
+from detect.flood.known import Known
 from detect.port import Floats
 
 HORIZONS_MIN = (30.0, 60.0)
@@ -23,7 +24,12 @@ _AHEAD_M = np.array([0.0, 0.01, 0.02, 0.03, 0.05, 0.08, 0.12, 0.18, 0.25, 0.35, 
 _DEPTH = FEATURES.index("depth_m")
 _RISE_5, _RISE_10 = FEATURES.index("rise_5min_m"), FEATURES.index("rise_10min_m")
 _WET_S, _AGE_S = FEATURES.index("wet_s"), FEATURES.index("age_s")
-_FORECASTS = [FEATURES.index(name) for name in FORECAST]
+_FORECASTS = list(range(len(FEATURES)))[columns(FORECAST)]
+_AHEADS = _FORECASTS + list(range(len(FEATURES)))[columns(RECORD_AHEAD)]
+_RAINED = columns(RAIN).start + 3
+_RECORDED = columns(RECORD).start
+_DRY_BELOW, _LOWEST_M = 0.02, 0.05
+"""a dry place where 5 cm are less likely than this within the hour is not looked at closer"""
 _NORMAL = NormalDist()
 _STALE_S = 1800.0
 """older data say what was: the thresholds alone are left"""
@@ -76,62 +82,135 @@ class Forecast:
         return self.depth_m < self.levels_m[level] and bool(self.probability[level].max() >= WARN_PROBABILITY)
 
 
-class Nowcast:
-    """The ladder. Without models it begins at linear extrapolation."""
+@dataclass(frozen=True)
+class Models:
+    """What was learned: with and without a rain forecast, each for places on record and for places without one.
 
-    def __init__(self, full: Exceedance | None = None, no_forecast: Exceedance | None = None) -> None:
-        self._full, self._no_forecast = full, no_forecast
+    `elsewhere` looks at nothing that only a record tells; either may be missing.
+    """
+
+    full: Exceedance | None = None
+    full_elsewhere: Exceedance | None = None
+    bare: Exceedance | None = None
+    bare_elsewhere: Exceedance | None = None
+
+    def of(self, rung: Rung, on_record: bool) -> Exceedance | None:
+        """The model of a rung."""
+        if rung is Rung.FULL:
+            return self.full if on_record else self.full_elsewhere
+        if rung is Rung.NO_RAIN_FORECAST:
+            return self.bare if on_record else self.bare_elsewhere
+        return None
+
+
+class Nowcast:
+    """The ladder. Without models it begins at linear extrapolation. `known` says what is known of places by their id;
+    `from_rain`: the models were fitted to dry places under rain too, so that they foresee the first water."""
+
+    def __init__(self, models: Models | None = None, known: Known | None = None, *, from_rain: bool = False) -> None:
+        self.models, self.known, self.from_rain = models or Models(), known or Known(), from_rain
+
+    def shifted(self, shift: float, slope: float) -> "Nowcast":
+        """The same with corrected log-odds (observed.py)."""
+        made = {f.name: getattr(self.models, f.name) for f in fields(Models)}
+        models = Models(**{name: m and m.shifted(shift, slope) for name, m in made.items()})
+        return Nowcast(models, self.known, from_rain=self.from_rain)
 
     def rung(self, row: Floats) -> Rung:
         """The highest rung that stands for a row of features."""
         if not np.isfinite(row[_DEPTH]) or row[_AGE_S] > _STALE_S:
             return Rung.THRESHOLDS
-        if self._full is not None and np.isfinite(row[_FORECASTS]).all():
+        on_record = bool(np.isfinite(row[_RECORDED]))
+        rained = not self.from_rain or bool(np.isfinite(row[_RAINED]))
+        if rained and np.isfinite(row[_FORECASTS]).all() and self.models.of(Rung.FULL, on_record) is not None:
             return Rung.FULL
-        if self._no_forecast is not None:
+        if rained and self.models.of(Rung.NO_RAIN_FORECAST, on_record) is not None:
             return Rung.NO_RAIN_FORECAST
         return Rung.LINEAR if row[_WET_S] > 0.0 else Rung.THRESHOLDS
 
-    def forecast(self, rows: Floats, levels_m: list[tuple[float, ...]]) -> list[Forecast]:
+    def forecast(
+        self, rows: Floats, levels_m: list[tuple[float, ...]], place_ids: list[str] | None = None
+    ) -> list[Forecast]:
         """Forecasts for rows of features (n, len(FEATURES)), each with the levels of its place."""
-        rungs = [self.rung(row) for row in rows]
+        if place_ids is not None:
+            rows = self.known.completed(rows, place_ids)
+        groups: dict[tuple[Rung, bool, tuple[float, ...]], list[int]] = {}
+        for n, row in enumerate(rows):
+            groups.setdefault((self.rung(row), bool(np.isfinite(row[_RECORDED])), levels_m[n]), []).append(n)
         found: dict[int, Forecast] = {}
-        for rung in Rung:
-            members = [n for n, r in enumerate(rungs) if r is rung]
-            for levels in {levels_m[n] for n in members}:
-                chosen = [n for n in members if levels_m[n] == levels]
-                for number, forecast in zip(chosen, self._made(rung, rows[chosen], levels), strict=True):
-                    found[number] = forecast
+        for (rung, on_record, levels), chosen in groups.items():
+            made = self._made(rung, self.models.of(rung, on_record), rows[chosen], levels)
+            found.update(zip(chosen, made, strict=True))
         return [found[n] for n in range(len(rows))]
 
-    def _made(self, rung: Rung, rows: Floats, levels: tuple[float, ...]) -> list[Forecast]:
+    def chances(self, rows: Floats, levels: tuple[float, ...], place_ids: list[str] | None = None) -> Floats:
+        """The probabilities of `forecast` alone, (n, n_levels, 2): much cheaper."""
+        if place_ids is not None:
+            rows = self.known.completed(rows, place_ids)
+        rungs = [(self.rung(row), bool(np.isfinite(row[_RECORDED]))) for row in rows]
+        found = np.zeros((len(rows), len(levels), len(HORIZONS_MIN)))
+        for rung, on_record in set(rungs):
+            chosen = np.array([n for n, r in enumerate(rungs) if r == (rung, on_record)], dtype=np.intp)
+            grid = np.tile(levels, (len(chosen), 1))
+            curve = self._curve(rung, self.models.of(rung, on_record), rows[chosen], grid, np.array(HORIZONS_MIN))
+            found[chosen] = curve
+        return found
+
+    def _made(self, rung: Rung, model: Exceedance | None, rows: Floats, levels: tuple[float, ...]) -> list[Forecast]:
         horizons = np.array(FIT_HORIZONS_MIN)
-        model = {Rung.FULL: self._full, Rung.NO_RAIN_FORECAST: self._no_forecast}.get(rung)
-        asked = [np.unique(np.concatenate([levels, row[_DEPTH] + _AHEAD_M])) for row in rows]
-        width = max(len(a) for a in asked)
-        grid = np.array([np.pad(a, (0, width - len(a)), constant_values=a[-1] + 1.0) for a in asked])
-        if model is not None:
-            repeated = np.repeat(rows, width, axis=0)
-            curve = _at_own_level(model, repeated, grid.ravel(), horizons).reshape(len(rows), width, len(horizons))
-        elif rung is Rung.LINEAR:
-            curve = _extrapolated(rows, grid, horizons)
-        else:
-            curve = np.where(grid <= rows[:, [_DEPTH]], 1.0, 0.0)[:, :, None].repeat(len(horizons), axis=2)
-        # where the rise of the last minutes falls off, an hour would be less likely than half of it
-        curve = np.minimum.accumulate(np.maximum.accumulate(curve, axis=2), axis=1)
+        grid = _grid(rows[:, _DEPTH], levels)
+        curve = self._curve(rung, model, rows, grid, horizons)
         return [
             _read(rung, row, levels, places, probability, horizons)
             for row, places, probability in zip(rows, grid, curve, strict=True)
         ]
 
+    @staticmethod
+    def _curve(rung: Rung, model: Exceedance | None, rows: Floats, grid: Floats, horizons: Floats) -> Floats:
+        """Probability that each depth of `grid` (n, width), ascending, is reached: (n, width, n_horizons)."""
+        width = grid.shape[1]
+        if model is not None:
+            curve = np.where(grid <= rows[:, [_DEPTH]], 1.0, 0.0)[:, :, None].repeat(len(horizons), axis=2)
+            close = rows[:, _DEPTH] >= DRY_M
+            dry = np.flatnonzero(~close)
+            if len(dry):
+                low_m = np.maximum(grid[dry, 0], _LOWEST_M)
+                most = model.at(rows[dry], low_m, np.full(len(dry), horizons[-1]))
+                close[dry[most >= _DRY_BELOW]] = True
+            if close.any():
+                repeated = np.repeat(rows[close], width, axis=0)
+                asked = _at_own_level(model, repeated, grid[close].ravel(), horizons)
+                curve[close] = asked.reshape(-1, width, len(horizons))
+        elif rung is Rung.LINEAR:
+            curve = _extrapolated(rows, grid, horizons)
+        else:
+            curve = np.where(grid <= rows[:, [_DEPTH]], 1.0, 0.0)[:, :, None].repeat(len(horizons), axis=2)
+        # where the rise of the last minutes falls off, an hour would be less likely than half of it
+        return np.asarray(np.minimum.accumulate(np.maximum.accumulate(curve, axis=2), axis=1))
+
 
 def train(examples: Examples, *, seed: int = 0) -> Nowcast:
-    """A nowcast from what happened; rows of examples are rows of features. Rungs that cannot be fitted are left out."""
+    """A nowcast from recorded floods; rows of examples are rows of features. Rungs that cannot be fitted are left
+    out."""
     bare = examples.rows.copy()
-    bare[:, _FORECASTS] = np.nan
+    bare[:, _AHEADS] = np.nan
     known = np.isfinite(examples.rows[:, _FORECASTS]).all(axis=1)
     full = fit(examples.part(known), seed=seed) if known.any() else None
-    return Nowcast(full, fit(Examples(bare, examples.ahead_m, examples.flood), seed=seed))
+    bare_model = fit(replace(examples, rows=bare), seed=seed)
+    return Nowcast(Models(full, full, bare_model, bare_model))
+
+
+def without_forecast(rows: Floats) -> Floats:
+    """`rows` as they would be without a rain forecast."""
+    bare = rows.copy()
+    bare[:, _AHEADS] = np.nan
+    return bare
+
+
+def _grid(depth_m: Floats, levels: tuple[float, ...]) -> Floats:
+    """Depths that each row is asked for, ascending, (n, width): its levels, and steps above its depth."""
+    both = np.concatenate([np.tile(levels, (len(depth_m), 1)), depth_m[:, None] + _AHEAD_M], axis=1)
+    return np.asarray(np.sort(both, axis=1))
 
 
 def _at_own_level(model: Exceedance, rows: Floats, levels_m: Floats, horizons_min: Floats) -> Floats:
@@ -148,7 +227,7 @@ def _extrapolated(rows: Floats, grid: Floats, horizons_min: Floats) -> Floats:
     shape = []
     for horizon in horizons_min:
         rise = rate * 10.0 * (1.0 - np.exp(-horizon / 10.0))
-        error = 0.02 + 0.5 * np.abs(rise)
+        error = 0.02 + 0.5 * np.maximum(rise, 0.0)
         score = (rows[:, [_DEPTH]] + np.maximum(rise, 0.0)[:, None] - grid) / error[:, None]
         p = np.vectorize(_NORMAL.cdf)(score)
         shape.append(np.where(grid <= rows[:, [_DEPTH]], 1.0, p))

@@ -62,7 +62,7 @@ def replay(
     ids = sorted({e.sensor_id for e in events})
     number = {sensor_id: n for n, sensor_id in enumerate(ids)}
     scope = scope_of(ids, positions)
-    detector, memory = FloodDetector(scope), Memory(tuple(s.position for s in scope.sensors))
+    detector, memory = FloodDetector(scope, foresee=False), Memory(tuple(s.position for s in scope.sensors))
     at_s = np.concatenate([e.times_s for e in events])
     which = np.repeat(np.arange(len(events)), [len(e.times_s) for e in events])
     depths = np.concatenate([e.depths_m for e in events])
@@ -108,7 +108,9 @@ def examples_of(rows: Rows, events: tuple[Event, ...], *, known_s: float) -> Exa
         [highest_m(events[e], t, t + 60.0 * h) for h in FIT_HORIZONS_MIN]
         for e, t in zip(rows.event.tolist(), rows.at_s.tolist(), strict=True)
     ]
-    return Examples(rows.features, np.array(ahead).reshape(-1, len(FIT_HORIZONS_MIN)), rows.event)
+    return Examples(
+        rows.features, np.array(ahead).reshape(-1, len(FIT_HORIZONS_MIN)), rows.event, np.ones(len(rows.at_s))
+    )
 
 
 def highest_m(event: Event, after_s: float, until_s: float = np.inf) -> float:

@@ -1,10 +1,14 @@
 """The verbs `lifeline evaluate leak|flood`."""
 
+import json as json_module
+import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from lifeline.errors import SettingsError
+from lifeline.verbs.flood import stages_bar
 from lifeline.verbs.terminal import out, progress_bar, time_zone
 
 app = typer.Typer(help="Recorded data through the detectors, scored by the truth.", no_args_is_help=True)
@@ -28,17 +32,40 @@ def evaluate_leak(
 
 @app.command("flood")
 def evaluate_flood(
-    events: Annotated[Path, typer.Argument(help="flood events, the layout of docs/flood.md")],
+    events: Annotated[Path | None, typer.Argument(help="flood events, the layout of docs/flood.md")] = None,
     train_on: Annotated[Path | None, typer.Option(help="earlier events to learn from; none: the first 70 %")] = None,
+    swmm: Annotated[Path | None, typer.Option(help="SWMM 5 model: simulated storms over it")] = None,
+    swmm_train_on: Annotated[Path | None, typer.Option(help="another model to learn from; none: the same")] = None,
+    storms: Annotated[Path | None, typer.Option(help="CSV of storms to judge on; none: they are made up")] = None,
+    train_storms: Annotated[int, typer.Option(min=20, help="made-up storms to learn from")] = 200,
+    test_storms: Annotated[int, typer.Option(min=1, help="made-up storms to judge on")] = 50,
+    processes: Annotated[int, typer.Option(min=0, help="processes side by side; 0: one for each core")] = 0,
     forecasts: Annotated[Path | None, typer.Option(help="write each forecast to this CSV file")] = None,
     json: Annotated[Path | None, typer.Option("--json", help="write the figures to this file")] = None,
     zone: Annotated[str, typer.Option("--tz", help="time zone of times without an offset")] = "UTC",
 ) -> None:
-    """Replay recorded street floods through the nowcast, strictly causal, and score its warnings."""
+    """Replay recorded street floods, or storms over a drainage model, through the nowcast, and score its warnings."""
     from detect.flood.evaluate import evaluate
+    from detect.flood.simulated import evaluate_swmm
 
-    with progress_bar(events.name) as progress:
-        found = evaluate(
-            events, train_on=train_on, json=json, forecasts=forecasts, zone=time_zone(zone), progress=progress
-        )
-    out.print(found.table, markup=False)
+    if events is None and swmm is None:
+        raise SettingsError("nothing to evaluate", advice="name a file of events, or --swmm FILE.inp, or both")
+    figures: dict[str, Any] = {}
+    if events is not None:
+        of_events = None if swmm is not None else forecasts
+        with progress_bar(events.name) as progress:
+            found = evaluate(events, train_on=train_on, forecasts=of_events, zone=time_zone(zone), progress=progress)
+        out.print(found.table, markup=False)
+        figures |= found.figures()
+    if swmm is not None:
+        with stages_bar() as report:
+            judged = evaluate_swmm(
+                swmm, train_on=swmm_train_on, train_storms=train_storms, storms=test_storms, storms_csv=storms,
+                forecasts=forecasts, processes=processes or os.cpu_count() or 1, progress=report,
+            )  # fmt: skip
+        out.print(("\n" if figures else "") + judged.table(), markup=False)
+        if events is None:
+            out.print("real: not measured in this run; name a file of recorded floods beside --swmm", markup=False)
+        figures = {"recorded": figures or None, "simulated": judged.figures()}
+    if json is not None:
+        json.write_text(json_module.dumps(figures, indent=2) + "\n", encoding="utf-8")

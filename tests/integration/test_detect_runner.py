@@ -22,7 +22,7 @@ from lifeline.city import CityPack, load
 from lifeline.clock import SetClock
 from lifeline.finding import Finding, FindingKind, Phase
 from lifeline.settings import Settings
-from lifeline.store import cities, detector_states, findings, readings, sensors, stages
+from lifeline.store import cities, detector_states, findings, flood_forecasts, readings, sensors, stages
 from lifeline.store.pool import Store, Topic, notify
 from simulators.hydraulics import Hydraulics
 from simulators.packs import FOLDER
@@ -158,6 +158,9 @@ def test_a_burst_and_a_flood_go_from_the_tables_to_findings(
     assert stage_detail(store)["cities"][CODE]["late"] == len(recording.sensor_ids)
     assert findings.findings_after(store, found[-1].finding_id) == []
 
+    (shown,) = flood_forecasts.of_city(store, CODE)
+    assert shown.sensor_id == GAUGE and shown.rung == "linear" and len(shown.probability_60) == 4
+
 
 def test_killed_again_and_again_it_finds_each_thing_once(
     store: Store, city: Callable[[Floats, Floats], None], recording: Recording
@@ -264,7 +267,7 @@ def test_a_detector_that_fails_stops_no_other_and_says_it_all_later(
         name: [
             (f.subject.removeprefix("brittle-"), f.phase, f.detected_at)
             for f in findings.findings_after(store, 0)
-            if f.detector == name
+            if f.detector == name and f.kind is FindingKind.FLOOD
         ]
         for name in ("brittle", "flood")
     }
@@ -287,7 +290,8 @@ def test_two_runners_by_mistake_do_no_harm(
         for _ in range(3):
             clock.advance(61.0)
             runner.round()
-    levels = [f.explanation["level"] for f in findings.findings_after(store, 0)]
+    found = findings.findings_after(store, 0)
+    levels = [f.explanation["level"] for f in found if f.kind is FindingKind.FLOOD]
     assert levels == ["blue", "yellow", "orange", "red", "blue", "none"]
 
 

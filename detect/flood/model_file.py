@@ -1,0 +1,81 @@
+"""A trained nowcast as bytes, and back: read only where its digest and the libraries that wrote it are the same.
+
+The bytes are a pickle. It is read by a reader that makes nothing but the classes that a nowcast consists of, so that a
+file that was tampered with can run no code.
+"""
+
+import hashlib
+import io
+import pickle
+from typing import Any
+
+from detect.flood.features import FEATURES
+from detect.flood.nowcast import Nowcast
+from lifeline.errors import ReplayError
+
+_OWN = {
+    "detect.flood.nowcast": {"Nowcast", "Models"},
+    "detect.flood.exceedance": {"Exceedance"},
+    "detect.flood.known": {"Known"},
+    "detect.flood.record": {"Record"},
+}
+_SKLEARN = (
+    "sklearn.ensemble._hist_gradient_boosting.", "sklearn.isotonic", "sklearn.preprocessing._label", "sklearn._loss.",
+)  # fmt: skip
+_NUMPY = {
+    "numpy": {"ndarray", "dtype", "float64", "float32", "bool_"},
+    "numpy._core.multiarray": {"_reconstruct", "scalar"},
+    "numpy._core.numeric": {"_frombuffer"},
+    "numpy.dtypes": {"Float64DType", "Float32DType", "Int64DType", "BoolDType", "UInt8DType", "UInt32DType"},
+    "numpy.random._pickle": {"__randomstate_ctor", "__bit_generator_ctor"},
+    "numpy.random._mt19937": {"MT19937"},
+    "numpy.random._pcg64": {"PCG64"},
+    "scipy.interpolate._interpolate": {"interp1d"},
+    "functools": {"partial"},
+    "builtins": {"set", "slice", "object"},
+    "copyreg": {"_reconstructor"},
+}
+
+
+def made_with() -> str:
+    """The libraries and the features that a file of this program belongs to."""
+    import numpy
+    import sklearn
+
+    own = hashlib.sha256(" ".join(FEATURES).encode()).hexdigest()[:12]
+    return f"scikit-learn {sklearn.__version__}, numpy {numpy.__version__}, features {own}"
+
+
+def digest(content: bytes) -> str:
+    """What the store keeps beside the bytes."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def to_bytes(nowcast: Nowcast) -> bytes:
+    """The nowcast as bytes."""
+    return pickle.dumps(nowcast, protocol=5)
+
+
+def from_bytes(content: bytes, *, sha256: str, written_with: str) -> Nowcast:
+    """The nowcast in `content`. Raises ReplayError where it is damaged, or was written by other libraries."""
+    again = "run `lifeline train flood` again"
+    if digest(content) != sha256:
+        raise ReplayError("the flood model is damaged: its digest differs", advice=again)
+    if written_with != made_with():
+        raise ReplayError(f"the flood model was written with {written_with}, here is {made_with()}", advice=again)
+    try:
+        found = _Reader(io.BytesIO(content)).load()
+    except Exception as error:  # whatever damaged bytes may raise
+        raise ReplayError(f"the flood model cannot be read: {error}", advice=again) from error
+    if not isinstance(found, Nowcast):
+        raise ReplayError("the flood model holds something else", advice=again)
+    return found
+
+
+class _Reader(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> Any:
+        allowed = name in _OWN.get(module, ()) or name in _NUMPY.get(module, ())
+        allowed = allowed or (module.startswith(_SKLEARN) and name.isidentifier())
+        if not allowed:
+            raise pickle.UnpicklingError(f"{module}.{name} is no part of a flood model")
+        return super().find_class(module, name)
