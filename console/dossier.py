@@ -17,6 +17,7 @@ from lifeline.finding import FindingKind
 from lifeline.store import alarms as alarm_store
 from lifeline.store import views
 from lifeline.store.notices import Notice, notices_of
+from lifeline.store.photos import Photo, photos
 from lifeline.store.pool import Store
 from lifeline.units import Quantity
 
@@ -36,6 +37,7 @@ class Dossier:
     events: Sequence[AlarmEvent]
     finding: dict[str, Any] | None
     notices: Sequence[Notice]
+    photos: Sequence[Photo]
     people: tuple[int, int] | None
     """within PEOPLE_RADIUS_M: all, and those with special needs"""
     pictures: tuple[Picture, ...]
@@ -78,6 +80,7 @@ class Dossiers:
             events=alarm_store.events(store, alarm_id),
             finding=finding,
             notices=notices_of(store, alarm_id),
+            photos=photos(store, alarm_id),
             people=(
                 views.people_near(store, city=alarm.city_code, position=alarm.position, radius_m=PEOPLE_RADIUS_M)
                 if alarm.position and alarm.kind in _OF_PEOPLE

@@ -15,6 +15,7 @@ from lifeline.clock import Clock
 from lifeline.errors import StoreError
 from lifeline.store import cities as city_store
 from lifeline.store import views
+from lifeline.store.calls import Call, open_calls
 from lifeline.store.cities import City
 from lifeline.store.pool import Listener, Store, Topic
 from lifeline.store.views import LiveAlarm
@@ -109,6 +110,11 @@ class Feed:
         """Alarms that have not ended, the gravest and newest first."""
         return self._standing.alarms
 
+    @property
+    def calls(self) -> tuple[Call, ...]:
+        """Calls from the field that nobody has taken up, oldest first."""
+        return self._standing.calls
+
     def sensors(self, city: str | None = None) -> list[SensorNow]:
         """Every sensor (of `city`) as it stands, by id."""
         return [now for now in self._standing.sensors.values() if city is None or now.sensor.city_code == city]
@@ -163,7 +169,11 @@ class Feed:
         findings = views.findings_after(self._store, self._finding_id)
         if findings:
             self._finding_id = int(findings[-1]["finding_id"])
-        return self._standing.take_alarms(alarms, notices, findings, now=self._clock.now())
+        calls = tuple(open_calls(self._store))
+        change = self._standing.take_alarms(alarms, notices, findings, now=self._clock.now())
+        came = calls != self._standing.calls
+        self._standing.calls = calls
+        return replace(change, calls=came)
 
     def _look_at_readings(self) -> Change:
         now, standing = self._clock.now(), self._standing

@@ -9,6 +9,7 @@ from typing import Any
 
 from console.sensing import SensorNow, SensorState, judge, silent_after
 from lifeline.asset import Sensor, Zone
+from lifeline.store.calls import Call
 from lifeline.store.cities import City
 from lifeline.store.views import Latest, LiveAlarm
 
@@ -53,6 +54,8 @@ class Change:
     """sensors whose state or level changed"""
     readings: bool = False
     """newer readings came in"""
+    calls: bool = False
+    """a call from the field came or was taken up"""
     cities: bool = False
     """a city was loaded anew"""
     answering: bool = True
@@ -84,6 +87,8 @@ class Standing:
         self.inventory = Inventory()
         self.alarms: tuple[LiveAlarm, ...] = ()
         """the gravest and newest first"""
+        self.calls: tuple[Call, ...] = ()
+        """from the field, not taken up"""
         self.sensors: dict[str, SensorNow] = {}
         """by id"""
         self._watch: dict[str, Watch] = {}

@@ -48,6 +48,9 @@ export default {
             <td>{{ one.id }}</td><td><span class="ll-share" :style="{ width: width(one) }"></span>{{ one.percent }}%</td></tr></table>
         </template>
       </section>
+      <section v-if="alarm.photos.length"><h3>{{ texts["detail.photos"] }}</h3>
+        <div class="ll-photos"><a v-for="one in alarm.photos" :key="one.id" :href="'/api/v1/photos/' + one.id" target="_blank" rel="noopener">
+          <img :src="'/api/v1/photos/' + one.id" :alt="one.alt" loading="lazy" /></a></div></section>
       <section><h3>{{ texts["detail.notices"] }}</h3>
         <p v-if="!alarm.notices.length" style="margin: 0">{{ texts["detail.no_notices"] }}</p>
         <table v-else class="ll-table"><tr v-for="one in alarm.notices" :key="one.id" :data-notice="one.state">

@@ -14,6 +14,13 @@ export default {
         </div>
       </div>
       <p class="ll-sr" aria-live="assertive">{{ news }}</p>
+      <ul v-if="calls.length" class="ll-calls" :aria-label="texts['queue.calls']">
+        <li v-for="one in calls" :key="one.id" class="ll-call">
+          <div><strong>{{ one.what }}</strong><span>{{ one.who }} · {{ ageAt(one.at_ms) }}</span><q v-if="one.note">{{ one.note }}</q>
+            <button v-if="one.alarm" type="button" class="ll-link-button" @click="$emit('select', one.alarm)">{{ texts["queue.show"] }}</button></div>
+          <button v-if="may_acknowledge" type="button" class="ll-take" @click="$emit('call', one.id)">{{ texts["queue.take_up"] }}</button>
+        </li>
+      </ul>
       <p v-if="!shown.length" class="ll-empty"><strong>{{ texts["queue.empty"] }}</strong>{{ texts["queue.empty_hint"] }}</p>
       <ul>
         <li v-for="one in shown" :key="one.id" :class="['ll-row', 'level-' + one.level, { open: one.state === 'open',
@@ -36,8 +43,8 @@ export default {
         </li>
       </ul>
     </section>`,
-  props: { texts: Object, alarms: Array, selected: Number, may_acknowledge: Boolean },
-  emits: ["select", "acknowledge"],
+  props: { texts: Object, alarms: Array, selected: Number, may_acknowledge: Boolean, calls: Array },
+  emits: ["select", "acknowledge", "call"],
   data: () => ({ onlyOpen: false, tick: 0, news: "", sound: null }),
   computed: {
     open() {
@@ -48,6 +55,13 @@ export default {
     },
   },
   watch: {
+    calls(after, before) {
+      const known = new Set(before.map((one) => one.id));
+      const fresh = after.filter((one) => !known.has(one.id));
+      if (!fresh.length) return;
+      this.news = fresh.map((one) => `${one.what}: ${one.who}`).join("; ");
+      if (this.sound) ring(this.sound, 2);
+    },
     alarms(after, before) {
       const known = new Set(before.filter((one) => one.state === "open").map((one) => one.id));
       const fresh = after.filter((one) => one.state === "open" && !known.has(one.id));
@@ -70,6 +84,10 @@ export default {
       this.sound?.close();
       this.sound = this.sound ? null : Object.freeze(new AudioContext());
       if (this.sound) ring(this.sound, 4);
+    },
+    ageAt(ms) {
+      this.tick;
+      return age(this.texts, (now() - ms) / 1000);
     },
     ageOf(one) {
       this.tick;

@@ -12,7 +12,7 @@ from console.dossier import Dossier
 from console.pages.desk import Desk
 from console.words import moment, percent, value
 from lifeline.alarm import AlarmAction, AlarmEvent, AlarmState, allowed_actions
-from lifeline.person import Role
+from lifeline.person import Person, Role
 from lifeline.provision import WORDS
 from lifeline.store.notices import Notice
 from lifeline.store.views import LiveAlarm
@@ -128,9 +128,29 @@ def panel(desk: Desk, dossier: Dossier, roles: Collection[Role], *, now: datetim
             for one in finding.get("candidates", [])[:_CANDIDATES]
         ],
         "provisions": [{"article": provision.value, "words": WORDS[provision]} for provision in alarm.provisions],
+        "photos": [
+            {"id": one.photo_id, "alt": f"{one.by} {moment(one.at, timezone, now=now)}"} for one in dossier.photos
+        ],
         "notices": [_notice(desk, notice, timezone, now) for notice in dossier.notices],
         "history": [_event(desk, event, timezone, now) for event in reversed(dossier.events)],
     }
+
+
+def calls(desk: Desk, person: Person) -> list[Json]:
+    """Calls from the field in this person's cities, as the list shows them."""
+    texts = desk.texts
+    return [
+        {
+            "id": call.call_id,
+            "alarm": call.alarm_id,
+            "what": texts(f"call.{call.kind}", what=texts(f"lack.{call.what}")),
+            "who": " · ".join(filter(None, (call.called_by, call.shelter_id, desk.place(call.city_code, None)))),
+            "note": call.note,
+            "at_ms": 1000 * call.at.timestamp(),
+        }
+        for call in desk.feed.calls
+        if person.serves(call.city_code)
+    ]
 
 
 def _worded(desk: Desk, picture: Picture) -> Picture:

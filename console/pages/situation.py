@@ -8,12 +8,12 @@ from fastapi import Request
 from nicegui import ui
 
 from console import doing
-from console.access import may
+from console.access import DESK, may
 from console.curves import Curve
 from console.dossier import Dossier, measured
 from console.feed import Change
 from console.pages.alarm_view import actor as by_whom
-from console.pages.alarm_view import panel, rows
+from console.pages.alarm_view import calls, panel, rows
 from console.pages.desk import Desk
 from console.pages.frame import Frame
 from console.pages.parts import AlarmPanel, AlarmQueue, NetworkMap, SensorPanel
@@ -22,6 +22,7 @@ from console.sensing import SensorNow
 from lifeline import log
 from lifeline.alarm import AlarmAction
 from lifeline.errors import AccessError, IllegalTransitionError, NotFoundError, StaleVersionError, StoreError
+from lifeline.store import calls as call_store
 
 _PANEL_S = 5.0
 Json = dict[str, Any]
@@ -50,12 +51,14 @@ class Situation:
         self._queue.show(
             texts=texts.part("queue", "level", "state", "age"),
             may_acknowledge=may(self._frame.person.roles, AlarmAction.ACKNOWLEDGE),
+            calls=[],
         )
         self._alarm_panel.show(texts=texts.part("detail", "level", "state", "queue", "act", "age"), message="")
         self._sensor_panel.show(texts=texts.part("detail", "sensor"))
         self._listen()
         self._draw_map()
         self._draw_alarms()
+        self._draw_calls()
         ui.timer(_PANEL_S, self._draw_panel)
         if alarm_id is not None:
             self._frame.later(self._draw_alarm())
@@ -66,6 +69,7 @@ class Situation:
         self._map.told("sensor", self._choose_sensor)
         self._queue.told("select", self._choose_alarm)
         self._queue.told("acknowledge", self._acknowledge)
+        self._queue.told("call", lambda call_id: self._take_call(int(call_id)))
         self._alarm_panel.told("act", self._act_as_told)
         self._alarm_panel.told("close", lambda _: self._choose_alarm(None))
         self._sensor_panel.told("close", lambda _: self._choose_sensor(None))
@@ -79,6 +83,8 @@ class Situation:
                 self._map.reload_layers()
             if change.alarms or change.ended or change.cities:
                 self._draw_alarms()
+            if change.calls:
+                self._draw_calls()
             if news := [_symbol(now) for now in change.sensors if self._frame.here(now.sensor.city_code)]:
                 self._map.update_sensors(news)
             if self._alarm_id is not None and (
@@ -91,6 +97,7 @@ class Situation:
     def _city_chosen(self) -> None:
         self._draw_map()
         self._draw_alarms()
+        self._draw_calls()
         self._remember()
 
     def _choose_alarm(self, alarm_id: int | None) -> None:
@@ -224,6 +231,28 @@ class Situation:
         shown = [row for row in rows(self._desk) if self._frame.here(row.city)]
         self._queue.show(alarms=[row.listed for row in shown], selected=self._alarm_id)
         self._map.show(alarms=[row.drawn for row in shown], selected=self._alarm_id)
+
+    def _draw_calls(self) -> None:
+        shown = [one for one in self._desk.feed.calls if self._frame.here(one.city_code)]
+        numbers = {one.call_id for one in shown}
+        self._queue.show(calls=[one for one in calls(self._desk, self._frame.person) if one["id"] in numbers])
+
+    async def _take_call(self, call_id: int) -> None:
+        """Somebody in the centre takes up what the field asks for."""
+        frame, store = self._frame, self._desk.store
+        if not await frame.still() or not frame.person.roles & DESK:
+            frame.say(self._texts("act.not_yours"), "warning")
+            return
+        try:
+            city = await asyncio.to_thread(call_store.city_of, store, call_id)
+            if frame.person.serves(city):
+                await asyncio.to_thread(
+                    call_store.answer, store, call_id, by=frame.person.name, now=self._desk.clock.now()
+                )
+        except NotFoundError:
+            return
+        except StoreError:
+            frame.say(self._texts("act.away"), "negative")
 
     async def _draw_panel(self) -> None:
         if self._sensor_id:

@@ -112,7 +112,7 @@ def test_a_crew_works_on_without_a_net_and_the_loop_is_closed(console: Console, 
     with person(browser, console, f"/en?alarm={number}", name="王芳") as desk:
         page = desk.page
         expect(page.locator(".ll-call")).to_contain_text("Machinery")
-        page.click(".ll-call button")
+        page.click(".ll-call .ll-take")
         expect(page.locator(".ll-call")).to_have_count(0)
         expect(page.locator(".ll-photos img")).to_have_count(1)
         page.click("[data-action='verify']")

@@ -8,6 +8,7 @@ import pytest
 from console.sensing import SensorState, StateReason
 from console.texts import Language, Texts
 from detect.flood.levels import FloodReason
+from detect.heating import HeatingReason
 from detect.leak.telling import LeakReason
 from detect.leak.upkeep import UpkeepReason
 from detect.residual.event import ResidualReason
@@ -54,7 +55,7 @@ GROUPS: dict[str, list[str]] = {
     "curve": ["observed", "expected", "threshold"],
     "rule": [
         one.value
-        for reasons in (FloodReason, SilenceReason, ResidualReason, LeakReason, UpkeepReason, BacklogReason)
+        for reasons in (FloodReason, SilenceReason, ResidualReason, LeakReason, UpkeepReason, HeatingReason, BacklogReason)
         for one in reasons
     ],
     "field": ["crew", "warden", "online", "offline", "loading", "nothing_kept"],
