@@ -7,19 +7,24 @@ from functools import partial
 
 import pytest
 
+from alerts.decider import Decider
+from alerts.inforce import Rules
 from deploy.local.broker import LocalBroker
 from deploy.local.database import LocalDatabase
 from ingest.backlog import findings, subject
 from ingest.share import run
-from lifeline.clock import SystemClock
+from lifeline.alarm import AlarmState
+from lifeline.clock import SetClock, SystemClock
 from lifeline.doctor import Verdict, waiting_check
 from lifeline.finding import FindingKind, Phase
 from lifeline.mqtt import BACKLOG_TOPIC, BrokerAddress
-from lifeline.settings import Settings
+from lifeline.settings import AlertsSettings, Settings
+from lifeline.store import views
 from lifeline.store.backlog import settle
 from lifeline.store.findings import findings_after
 from lifeline.store.pool import Store
 from lifeline.store.stages import beat
+from tests.alert_parts import load_city
 from tests.ingesting import CITY, Publisher, count, lawful, load_devices, open_session, pack, running, up, wait_for
 
 LIMIT_S = 3.0
@@ -39,6 +44,31 @@ def test_a_finding_of_each_city_by_the_workers_signs_of_life(store: Store) -> No
     looks = [look(0, 1), look(2, 9), look(4, 9), look(40, 5), look(42, 0), look(44, 0)]
     assert looks == [[], [Phase.ONSET], [], [Phase.UPDATE], [Phase.END], []]
     assert _phases(store) == [Phase.ONSET, Phase.UPDATE, Phase.END]
+
+
+def test_the_findings_open_one_alarm_and_close_it(store: Store) -> None:
+    load_city(store)
+    clock = SetClock(datetime(2026, 11, 23, 2, tzinfo=UTC))
+    started = clock.now()
+    decider = Decider(store, Settings(), Rules(AlertsSettings(), None), clock)
+
+    def look(after_s: float, backlog_s: float) -> None:
+        clock.advance(after_s)
+        detail = {"backlog_s": backlog_s, "backlog_reason": "catching-up"}
+        beat(store, stage="ingest", worker="w", started_at=started, now=clock.now(), detail=detail)
+        decide = partial(findings, limit_s=LIMIT_S, now=clock.now())
+        settle(store, decide, stage="ingest", prefix=subject(""), now=clock.now())
+        decider.work()
+
+    for after_s, backlog_s in ((1, 0), (2, 100), (2, 80), (40, 20), (2, 0)):
+        look(after_s, backlog_s)
+    (alarm,) = views.alarms(store, states=list(AlarmState), city=CITY, kind="backlog", before=None, limit=10)
+    assert alarm.cleared_at is None or alarm.cleared_at <= clock.now()
+    assert "积压" in alarm.title_zh
+    for _ in range(4):
+        look(60, 0)
+    (alarm,) = views.alarms(store, states=list(AlarmState), city=CITY, kind="backlog", before=None, limit=10)
+    assert alarm.closed_at is not None, alarm
 
 
 @pytest.mark.slow
