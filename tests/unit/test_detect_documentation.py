@@ -4,20 +4,26 @@ from pathlib import Path
 
 import pytest
 
-from detect import silence
+from detect import heating, silence
 from detect.flood import detector as flood
 from detect.flood.levels import FloodReason
 from detect.flood.quality import Verdict
 from detect.flood.sky import Cause
+from detect.leak import live as leak
+from detect.leak.telling import LeakReason
+from detect.leak.upkeep import UpkeepReason
 from detect.residual import detector as residual
 from detect.residual.event import ResidualReason
 
 DOCS = Path(__file__).parents[2] / "docs"
 TEXT = (DOCS / "detectors.md").read_text(encoding="utf-8") + (DOCS / "flood.md").read_text(encoding="utf-8")
-REASONS = [*FloodReason, *Verdict, *ResidualReason, *silence.SilenceReason]
+REASONS = [*FloodReason, *Verdict, *ResidualReason, *LeakReason, *UpkeepReason, *heating.HeatingReason]
+REASONS += list(silence.SilenceReason)
 
 
-@pytest.mark.parametrize("word", [flood.NAME, residual.NAME, silence.NAME, *(reason.value for reason in REASONS)])
+@pytest.mark.parametrize(
+    "word", [flood.NAME, residual.NAME, leak.NAME, heating.NAME, silence.NAME, *(reason.value for reason in REASONS)]
+)
 def test_it_is_described(word: str) -> None:
     assert f"`{word}`" in TEXT
 
