@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from alerts import lifecycle, text
 from alerts.assess import Assessment, assess
+from alerts.bulletins import Bulletins
 from alerts.caller import Caller
 from alerts.inforce import Rules
 from alerts.lifecycle import Decision, Step, Why
@@ -40,6 +41,7 @@ class Decider:
         self._surroundings = Surroundings(store)
         self._teller = Teller(settings)
         self._caller = Caller(settings)
+        self._bulletins = Bulletins(settings.alerts)
         self._careful = 0
 
     def work(self) -> bool:
@@ -75,6 +77,7 @@ class Decider:
         self._teller.work(opened, policy, known)
         if known is not None:
             self._caller.work(opened, policy, known)
+        self._bulletins.work(opened, policy)
         return bool(findings)
 
     def _guarded(self, opened: Docket, finding: Finding) -> None:

@@ -5,6 +5,7 @@ import socket
 import threading
 from collections.abc import Callable
 
+from alerts import field
 from alerts.channels import channels_of
 from alerts.courier import LANES, Bell, Lane, Outage
 from alerts.decider import NAME, Decider
@@ -33,7 +34,7 @@ def run(settings: Settings, *, stop: threading.Event, clock: Clock) -> None:
         settings.alerts.channels, timeout_s=settings.alerts.delivery_timeout_s, broker_url=settings.mqtt_url
     )
     url = settings.require_database()
-    with Store(url, name="lifeline-alerts", connections=4 + 2 * len(channels)) as store:
+    with Store(url, name="lifeline-alerts", connections=5 + 2 * len(channels)) as store:
         rules = Rules(settings.alerts, store)
         bells = {name: Bell() for name in channels}
         lanes: list[Lane] = []
@@ -51,6 +52,7 @@ def run(settings: Settings, *, stop: threading.Event, clock: Clock) -> None:
             [
                 ("decide", lambda halt: _decide(store, decider, settings.alerts.poll_s, clock, halt)),
                 ("outbox", lambda halt: _watch_outbox(store, list(bells.values()), settings.alerts.poll_s, halt)),
+                ("field", lambda halt: field.run(store, settings.field, clock, halt)),
                 ("beat", lambda halt: _beat(store, list(channels), rules, clock, halt)),
                 *((f"lane-{number}", lane.run) for number, lane in enumerate(lanes)),
             ],

@@ -7,7 +7,21 @@ import typer
 from rich.console import Console
 
 from lifeline.errors import LifelineError
-from lifeline.verbs import audit, city, devices, evaluate, flood, grafana, leak, people, stages, upkeep, world
+from lifeline.verbs import (
+    audit,
+    city,
+    devices,
+    duty,
+    evaluate,
+    flood,
+    grafana,
+    leak,
+    people,
+    policy,
+    stages,
+    upkeep,
+    world,
+)
 
 app = typer.Typer(
     help="Lifeline: a city's pipe-network and flood sensors, from the reading to the crew.",
@@ -24,6 +38,10 @@ app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(flood.train_app, name="train")
 app.add_typer(flood.app, name="flood")
 app.add_typer(people.app, name="people")
+app.add_typer(policy.app, name="policy")
+app.add_typer(duty.roster_app, name="roster")
+app.add_typer(duty.warning_app, name="warning")
+app.add_typer(duty.app)
 app.add_typer(audit.app, name="audit")
 app.add_typer(leak.app)
 app.add_typer(grafana.app, name="grafana")

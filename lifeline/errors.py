@@ -13,6 +13,7 @@ LifelineError
  |- LinkError                the broker refused or is away
  |- ReplayError              a recorded file cannot be read
  |- SimulationError          a hydraulic or drainage model does not run
+ |- FormError                a public message is not of its form
  |- DeliveryError            a channel did not take a notice
  |- CredentialError          a password, code or link is not good
  |- AccessError              a person may not do this
@@ -81,6 +82,10 @@ class ReplayError(LifelineError):
 
 class SimulationError(LifelineError):
     """A hydraulic or drainage model does not run."""
+
+
+class FormError(LifelineError):
+    """A public message (CAP 1.2, the national form) is not of its form; the words name the element."""
 
 
 class DeliveryError(LifelineError):

@@ -8,13 +8,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from lifeline.alarm import Alarm, AlarmAction, AlarmEvent, AlarmState, Level, Standing
-from lifeline.asset import Name, Site, ZoneKind
+from lifeline.asset import Name, Position, Site, ZoneKind
 from lifeline.city.levels import Levels, from_raw
 from lifeline.errors import PackError, StoreError
 from lifeline.finding import Finding, FindingKind, Phase
 from lifeline.provision import Provision
 from lifeline.store import notices
-from lifeline.store.alarms import add_event, alarm_of, columns, draw, event_of, move
+from lifeline.store.alarms import add_event, alarm_of, columns, draw, event_of, move, one
 from lifeline.store.findings import finding_of, findings_after
 from lifeline.store.notices import Draft
 from lifeline.store.pool import Connection, Store, Topic, notify
@@ -36,6 +36,10 @@ class Place:
     sensor: Name | None
     site: Site | None
     zone_kind: ZoneKind | None = None
+    district: str = ""
+    """GB/T 2260, of the zone"""
+    centre: Position | None = None
+    """of the city"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +154,10 @@ class Docket:
     def previous(self, subject: str) -> Alarm | None:
         """The last alarm of `subject` that ended."""
         return self._previous[subject]
+
+    def alarm(self, alarm_id: int) -> Alarm:
+        """One alarm as it is now. Raises NotFoundError."""
+        return one(self.connection, "alarm", alarm_id)
 
     def backgrounds(self, alarms: Sequence[Alarm]) -> dict[int, Background]:
         """What notices about alarms need, by alarm id."""
@@ -405,6 +413,8 @@ class Places:
             sensor=Name(sensor.zh, sensor.en) if sensor and not whole_zone else None,
             site=Site(sensor.site) if sensor else None,
             zone_kind=ZoneKind(zone.kind) if zone else None,
+            district=zone.district if zone else "",
+            centre=Position(city.lon, city.lat) if city else None,
         )
 
     def _levels_of(self, city: Any) -> Levels | None:

@@ -124,3 +124,15 @@ CREATE INDEX bulletin_of_alarm ON bulletin (alarm_id, bulletin_id);
 CREATE INDEX bulletin_by_time ON bulletin (sent DESC);
 COMMENT ON TABLE bulletin IS 'Public messages about alarms: CAP 1.2 and the national form of the same record';
 COMMENT ON COLUMN bulletin.chain IS 'identifier of the first message of the event';
+
+CREATE TABLE bulletin_approval (
+    approval_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    alarm_id    bigint NOT NULL REFERENCES alarm,
+    at          timestamptz NOT NULL,
+    approved_by text NOT NULL CHECK (approved_by <> ''),
+    bulletin_id bigint REFERENCES bulletin,
+    outcome     text
+);
+CREATE INDEX bulletin_approval_open ON bulletin_approval (approval_id) WHERE outcome IS NULL;
+COMMENT ON TABLE bulletin_approval IS 'Who signed that the public is told of an alarm: each signature is worth one Actual message';
+COMMENT ON COLUMN bulletin_approval.outcome IS 'published; nothing-to-say; refused: why. Empty: the alerts stage has yet to do it';
