@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from detect.leak.place import Gaussian, Placement, choose, place
-from detect.leak.signature import Signatures
+from detect.leak.signature import SIZES, Signatures
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,8 @@ class TrackSettings:
     probability: float = 0.6
     """of lying within 300 m, to report earlier"""
     smallest_m3_per_h: float = 0.4
+    smallest_relative: float = 0.004
+    """a leak smaller than this part of the whole inflow is not reported"""
     offset_drift: float = 0.003
     """variance that the offset of pressures gains a day, relative to the daily scatter"""
     loss_drift: float = 0.1
@@ -50,6 +52,9 @@ class TrackSettings:
     """over how many days a slow leak is looked for in what the filter took for drift"""
     slow_gain: float = 0.1
     """variance of the filter's offset relative to the daily scatter"""
+    slow_free_m3_per_h: float = 0.5
+    slow_free_relative: float = 0.2
+    """how far known leaks may have grown or shrunk meanwhile"""
     jump_m3_per_h: float = 3.0
     jump_relative: float = 0.5
     """a known leak that grows at once by more than either is another leak near it"""
@@ -139,6 +144,8 @@ class Tracker:
         self.count = 0
         self._held: tuple[np.ndarray, np.ndarray] | None = None
         self.scale = 1.0
+        mean_flow = float(signatures.size_m3_per_h[1]) / SIZES[0]
+        self._smallest = max(settings.smallest_m3_per_h, settings.smallest_relative * mean_flow)
         self._drifted: list[tuple[np.ndarray, dict[int, float]]] = []
 
     def step(self, hour: int, window: np.ndarray, weights: np.ndarray) -> list[Settled]:
@@ -306,7 +313,7 @@ class Tracker:
         done: list[Settled] = []
         for p in list(self.pending):
             age = hour - p.began_hour
-            if p.kind is Kind.LEAK and age >= set_.quiet_hours and p.flow_m3_per_h < set_.smallest_m3_per_h:
+            if p.kind is Kind.LEAK and age >= set_.quiet_hours and p.flow_m3_per_h < self._smallest:
                 self.pending.remove(p)
                 continue
             unsure = p.kind is Kind.LEAK and p.probability < set_.probability and age < set_.deadline_hours
@@ -408,8 +415,9 @@ class Tracker:
             covariance = 2 * set_.slow_gain * scatter + len(part) * self._drift * scatter
             for leak in self.leaks:
                 s = self._signature(mixed, leak)
-                growth = set_.growth_m3_per_h**2 + (set_.growth_relative * leak.flow_m3_per_h) ** 2
-                covariance = covariance + len(part) * growth * np.outer(s, s)
+                free = set_.slow_free_m3_per_h**2 + (set_.slow_free_relative * leak.flow_m3_per_h) ** 2
+                covariance = covariance + free * np.outer(s, s)
+                covariance[np.diag_indices_from(covariance)] += (set_.model_error * flows[leak.number] * s) ** 2
             chance = Gaussian(covariance)
             if 0.5 * float(drift @ chance.solve(drift)) < set_.threshold:
                 continue
@@ -433,7 +441,7 @@ class Tracker:
         gain, days, fit, drift, base, flows = best
         pipe, probability = choose(fit.probability, self.distance_m)
         flow = float(fit.flow_m3_per_h[pipe])
-        if probability < set_.probability or flow < set_.smallest_m3_per_h:
+        if probability < set_.probability or flow < self._smallest:
             return []
         self.count += 1
         new = Leak(self.count, pipe, flow, (0.1 * flow) ** 2 + 0.05, flow, hour - 24 * days)
