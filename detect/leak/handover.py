@@ -1,8 +1,8 @@
 """One leak, one alarm: which subject a leak of the core goes by, when other detectors may have told of it before.
 
 The fast detector says `burst:ZONE` within seconds and `leak:ZONE` after some nights. What the core places later is the
-same water: it goes on under that subject. What nobody has told of becomes `leak:ZONE`, a second leak that runs in the
-zone at the same time `leak:ZONE:NUMBER`.
+same water: it goes on under that subject. What nobody has told of becomes `leak:ZONE` or `burst:ZONE`, a second leak
+that runs in the zone at the same time `leak:ZONE:NUMBER`.
 """
 
 from collections.abc import Collection, Sequence
@@ -39,7 +39,7 @@ def told_before(
     return min(near, key=lambda f: (f.kind is not FindingKind.BURST, apart(f)), default=None)
 
 
-def own_subject(zone_id: str | None, city_code: str, number: int, taken: Collection[str]) -> str:
-    """The subject of a leak that nobody else told of."""
-    first = f"leak:{zone_id or city_code}"
+def own_subject(kind: str, zone_id: str | None, city_code: str, number: int, taken: Collection[str]) -> str:
+    """The subject of a leak or burst that nobody else told of."""
+    first = f"{kind}:{zone_id or city_code}"
     return first if zone_id is not None and first not in taken else f"{first}:{number}"

@@ -88,7 +88,7 @@ class Voice:
         elif before is not None:
             subject = before.subject
         else:
-            subject = handover.own_subject(zone_id, self._city_code, report.number, self._subjects())
+            subject = handover.own_subject(report.kind, zone_id, self._city_code, report.number, self._subjects())
         told = Told(
             number=report.number,
             subject=subject,
