@@ -5,6 +5,8 @@ import time
 import pytest
 
 from deploy.local.broker import LocalBroker
+from lifeline.doctor import Verdict, partition_check
+from lifeline.settings import Settings
 from lifeline.store.partitions import Shares, layout, shares
 from lifeline.store.pool import Store
 from lifeline.store.readings import conservation
@@ -136,6 +138,8 @@ def test_a_worker_too_many_stands_by(broker: LocalBroker, store: Store) -> None:
         wait_shared(store, one)
         with IngestProcess(store.url, broker.url) as other:
             wait_for(lambda: len(who(store, 1).present) == 2)
+            told = partition_check(store, Settings())
+            assert (told.verdict, f":{other.pid} stands by" in told.seen) == (Verdict.OK, True)
             send(publisher, minutes(0, 5))
             wait_count(store, DEVICES * 5)
             assert set(owners(store, 1).values()) == {one.pid}
