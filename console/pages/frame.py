@@ -17,8 +17,9 @@ from lifeline import log
 from lifeline.alarm import AlarmState
 from lifeline.errors import LifelineError
 
-PAGES = ("", "/history", "/sensors")
-"""Paths behind the language: situation, history of alarms, sensors."""
+PAGES = ("", "/history", "/sensors", "/shelters", "/orders", "/crews", "/zones", "/storms", "/report")
+"""Paths behind the language; the first three stand in the bar, the rest in a menu."""
+_IN_BAR = 3
 _STATUS_S = 2.0
 _RECHECK_S = 5.0
 Json = dict[str, Any]
@@ -47,6 +48,8 @@ class Frame:
             person=self.person.name,
             formKey=visitor.form_key,
             otherCode=texts.language.other.value,
+            in_bar=_IN_BAR,
+            search=f"/{texts.language.value}/search",
             pages=[
                 {"name": texts(f"page{one.replace('/', '.') or '.situation'}"), "here": one == path} for one in PAGES
             ],

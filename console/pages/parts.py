@@ -74,3 +74,7 @@ class Listing(Part, component="listing.js", esm={"nicegui-leaflet": str(_LEAFLET
 
 class SensorPlot(Part, component="sensor_plot.js", esm={"nicegui-echart": str(_ECHART)}):
     """A sensor's readings over a chosen time. Tells `days`."""
+
+
+class Leaf(Part, component="leaf.js", esm={"nicegui-echart": str(_ECHART)}):
+    """One thing. Tells `act` ({action, version, note, number})."""

@@ -8,6 +8,10 @@ from nicegui import ui
 
 from console.pages.desk import Desk
 from console.pages.history import History
+from console.pages.leaves import KINDS, Kind, LeafPage
+from console.pages.registers import REGISTERS, Register, RegisterPage
+from console.pages.report import ReportPage
+from console.pages.search import SearchPage
 from console.pages.sensors import SensorList, SensorPage
 from console.pages.situation import Situation
 
@@ -36,6 +40,33 @@ def pages(desk: Desk) -> None:
     def history(request: Request, city: str = "") -> None:
         dress()
         History(desk, request, city=city)
+
+    def listed(register: Register) -> None:
+        @ui.page(f"/{language}{register.path}", title=desk.texts(f"page.{register.path[1:]}"), language=code)
+        def page(request: Request, city: str = "") -> None:
+            dress()
+            RegisterPage(desk, request, register, city=city)
+
+    def single(kind: Kind) -> None:
+        @ui.page(f"/{language}{kind.path}/{{key}}", title=desk.texts(f"page.{kind.path[1:]}"), language=code)
+        def page(request: Request, key: str) -> None:
+            dress()
+            LeafPage(desk, request, kind, key[:64])
+
+    for register in REGISTERS:
+        listed(register)
+    for kind in KINDS:
+        single(kind)
+
+    @ui.page(f"/{language}/report", title=desk.texts("page.report"), language=code)
+    def report(request: Request, city: str = "") -> None:
+        dress()
+        ReportPage(desk, request, city=city)
+
+    @ui.page(f"/{language}/search", title=desk.texts("page.search"), language=code)
+    def search(request: Request) -> None:
+        dress()
+        SearchPage(desk, request)
 
     @ui.page(f"/{language}/sensors", title=desk.texts("page.sensors"), language=code)
     def sensors(request: Request, city: str = "") -> None:

@@ -6,7 +6,10 @@ export default {
     <header class="ll-bar">
       <div class="ll-brand"><strong>{{ texts["app.title"] }}</strong><span>{{ texts["app.subtitle"] }}</span></div>
       <nav class="ll-pages" :aria-label="texts['bar.pages']">
-        <a v-for="(one, i) in pages" :key="one.name" :href="links[i]" :aria-current="one.here ? 'page' : null">{{ one.name }}</a></nav>
+        <a v-for="(one, i) in pages.slice(0, in_bar)" :key="one.name" :href="links[i]" :aria-current="one.here ? 'page' : null">{{ one.name }}</a>
+        <details class="ll-menu" @keydown.esc="$event.currentTarget.open = false"><summary :class="{ here: more }">{{ more || texts["bar.more"] }} ▾</summary>
+          <div><a v-for="(one, i) in pages.slice(in_bar)" :key="one.name" :href="links[i + in_bar]" :aria-current="one.here ? 'page' : null">{{ one.name }}</a></div></details>
+        <form class="ll-search" role="search" method="get" :action="search"><input type="search" name="q" maxlength="64" :placeholder="texts['bar.search']" :aria-label="texts['bar.search']" /></form></nav>
       <nav class="ll-cities" :aria-label="texts['bar.cities']">
         <button v-for="one in cities" :key="one.code" type="button" :aria-pressed="one.code === city"
           @click="$emit('city', one.code)">{{ one.name }}<span v-if="one.live" class="ll-count" :class="{ calls: one.open }">{{ one.open ? "!" : "" }}{{ one.live }}</span></button>
@@ -34,12 +37,15 @@ export default {
       </div>
       <time class="ll-clock">{{ clock }}</time>
     </header>`,
-  props: { texts: Object, cities: Array, city: String, status: Object, person: String, formKey: String, otherLanguage: String, otherCode: String, pages: Array, links: Array },
+  props: { texts: Object, cities: Array, city: String, status: Object, person: String, formKey: String, otherLanguage: String, otherCode: String, pages: Array, links: Array, in_bar: Number, search: String },
   emits: ["city"],
   data() {
     return { tick: 0, online: true, heardAt: Date.now() };
   },
   computed: {
+    more() {
+      return this.pages.slice(this.in_bar).find((one) => one.here)?.name;
+    },
     link() {
       this.tick;
       if (!this.online || Date.now() - this.heardAt > 10000) return "disconnected";

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from console.pages.registers import WARNED
 from console.sensing import SensorState, StateReason
 from console.texts import Language, Texts
 from detect.flood.levels import FloodReason
@@ -16,13 +17,14 @@ from detect.silence import SilenceReason
 from ingest.backlog import BacklogReason
 from lifeline.alarm import AlarmAction, AlarmState, Level
 from lifeline.asset import AssetKind
+from lifeline.city.people import Grade, Skill
 from lifeline.finding import FindingKind
 from lifeline.person import Role
 from lifeline.shelter import ShelterMode, ShelterState
 from lifeline.store.calls import Lack
 from lifeline.store.notices import NoticeState
 from lifeline.units import Quantity
-from lifeline.work_order import OrderState
+from lifeline.work_order import OrderAction, OrderState
 
 ROOT = Path(__file__).parents[2]
 CONSOLE = ROOT / "console"
@@ -49,13 +51,55 @@ GROUPS: dict[str, list[str]] = {
     "map.kind": [one.value for one in AssetKind if one.value in {"pump", "valve", "tank", "reservoir", "outfall"}],
     "map": ["zones", "pipes", "drains", "sensors", "shelters", "crews", "findings", "good", "doubtful", "silent"],
     "kind": [one.value for one in FindingKind],
-    "list": ["live", "ended", "state", "level", "kind"],
-    "page": ["situation", "history", "sensors"],
+    "list": [
+        "live",
+        "ended",
+        "state",
+        "level",
+        "kind",
+        "warned",
+        "opened",
+        "mode",
+        "task",
+        "done",
+        "who",
+        "what",
+        "note",
+        "detail",
+        "crew",
+        "minutes",
+        "outcome",
+        "why",
+        "alarm",
+        "sensor",
+        "number",
+        "quantity",
+    ],
+    "page": [
+        "situation",
+        "history",
+        "sensors",
+        "shelters",
+        "crews",
+        "orders",
+        "zones",
+        "storms",
+        "report",
+        "search",
+    ],
     "queue": ["sound_on", "sound_off"],
     "curve": ["observed", "expected", "threshold"],
     "rule": [
         one.value
-        for reasons in (FloodReason, SilenceReason, ResidualReason, LeakReason, UpkeepReason, HeatingReason, BacklogReason)
+        for reasons in (
+            FloodReason,
+            SilenceReason,
+            ResidualReason,
+            LeakReason,
+            UpkeepReason,
+            HeatingReason,
+            BacklogReason,
+        )
         for one in reasons
     ],
     "field": ["crew", "warden", "online", "offline", "loading", "nothing_kept"],
@@ -78,6 +122,23 @@ GROUPS: dict[str, list[str]] = {
     "call": ["help", "need"],
     "lack": [one.value for one in Lack],
     "order.state": [one.value for one in OrderState],
+    "order.action": [one.value for one in OrderAction],
+    "zone.kind": ["dma", "catchment", "heating"],
+    "storm.warned": list(WARNED),
+    "skill": [one.value for one in Skill],
+    "grade": [one.value for one in Grade],
+    "dispatch": [
+        "skilled",
+        "no-skilled-crew",
+        "shortest-way",
+        "less-busy",
+        "across-border",
+        "no-open-road",
+        "asked-again",
+    ],
+    "offer": ["waiting", "accepted", "declined", "timed-out", "withdrawn"],
+    "trail": ["shelter-state", "shelter-count", "shelter-convert", "shelter-task", "call-add", "call-answer"],
+    "shelter.to": [one.value for one in ShelterState],
     "shelter.state": [one.value for one in ShelterState],
     "shelter.mode": [one.value for one in ShelterMode],
     "shelter.exposure": ["dry", "threatened", "flooded", "unknown"],
@@ -87,7 +148,7 @@ GROUPS: dict[str, list[str]] = {
 }
 """Keys that are put together from a value."""
 _LITERAL = re.compile(
-    r"""(?:texts\(|texts\(request\)\(|_texts\(|Mark\(|texts\[|say\()\s*["']([a-z_]+\.[a-z_.]*[a-z_])["']|["'](detail\.[a-z_]+)["']"""
+    r"""(?:texts\(|texts\(request\)\(|_texts\(|Mark\(|texts\[|say\()\s*["']([a-z_]+\.[a-z_.]*[a-z_0-9])["']|["']((?:detail|list|report|field|bar|page|notice)\.[a-z_0-9]+)["']"""
 )
 
 
@@ -97,6 +158,7 @@ def _used() -> set[str]:
         for path in [*CONSOLE.rglob("*.py"), *CONSOLE.rglob("*.js"), *CONSOLE.rglob("*.html")]
         for plain, detail in _LITERAL.findall(path.read_text(encoding="utf-8"))
     }
+    literal = {key for key in literal if not key.endswith((".js", ".css"))}
     return literal | {f"{group}.{value}" for group, values in GROUPS.items() for value in values}
 
 

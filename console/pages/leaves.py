@@ -1,0 +1,394 @@
+"""One shelter, one work order, one zone on a page of its own: what is known, what may be done, the whole history."""
+
+import asyncio
+from datetime import UTC, datetime, time, timedelta
+from typing import Any, Protocol
+
+from fastapi import Request
+from nicegui import ui
+
+from console import doing
+from console.access import FIELD, SHELTERS
+from console.api.shelters import places
+from console.curves import Curve, Picture, options
+from console.pages.desk import Desk
+from console.pages.frame import Frame
+from console.pages.parts import Leaf
+from console.words import Shown, moment, zone
+from lifeline.errors import AccessError, IllegalTransitionError, NotFoundError, StaleVersionError, StoreError
+from lifeline.person import Person
+from lifeline.shelter import TRANSITIONS, ShelterState
+from lifeline.store import audit, shelters, work_orders, zone_days
+from lifeline.work_order import OF_SYSTEM, OrderAction, allowed_actions
+
+_REFRESH_S = 5.0
+_HISTORY = 100
+_DAYS = 90
+Json = dict[str, Any]
+
+
+class Kind(Protocol):
+    """How one kind of thing is read and acted upon; both block."""
+
+    path: str
+
+    def read(self, desk: Desk, key: str, person: Person, now: datetime) -> Json:
+        """The thing as the page shows it. Raises NotFoundError, AccessError, StoreError."""
+
+    def act(self, desk: Desk, key: str, person: Person, told: Json, now: datetime) -> None:
+        """Does what a person asked for. Raises LifelineError."""
+
+
+class LeafPage:
+    """One open page of one thing."""
+
+    def __init__(self, desk: Desk, request: Request, kind: Kind, key: str) -> None:
+        self._desk, self._kind, self._key = desk, kind, key
+        with ui.element("main").classes("ll-page"):
+            self._frame = Frame(desk, request, path=f"{kind.path}/{key}", city="", chosen=self._leave)
+            self._leaf = Leaf()
+        self._leaf.show(texts=desk.texts.part("detail", "act", "list"), leaf=_empty(key))
+        self._leaf.told("act", self._act)
+        ui.timer(_REFRESH_S, self._draw)
+        self._frame.later(self._draw())
+
+    def _leave(self, city: str) -> None:
+        ui.navigate.to(f"/{self._desk.texts.language.value}{self._kind.path}" + (f"?city={city}" if city else ""))
+
+    async def _draw(self) -> None:
+        desk, person = self._desk, self._frame.person
+        try:
+            found = await asyncio.to_thread(self._kind.read, desk, self._key, person, desk.clock.now())
+        except (NotFoundError, AccessError):
+            self._leaf.show(leaf=_empty(self._key) | {"title": desk.texts("list.gone", id=self._key)})
+        except StoreError:
+            self._frame.say(desk.texts("error.store"), "negative")
+        else:
+            self._leaf.show(leaf=_empty(self._key) | found)
+
+    async def _act(self, told: Json) -> None:
+        frame, texts = self._frame, self._desk.texts
+        if not await frame.still():
+            return
+        told = told | {"note": str(told.get("note") or "").replace("\x00", "")[:2000]}
+        try:
+            await asyncio.to_thread(self._kind.act, self._desk, self._key, frame.person, told, self._desk.clock.now())
+        except (StaleVersionError, IllegalTransitionError) as error:
+            frame.say(f"{texts('act.refused')} {error.args[0]}", "warning")
+        except (AccessError, NotFoundError, ValueError):
+            frame.say(texts("act.not_yours"), "warning")
+        except StoreError:
+            frame.say(texts("act.away"), "negative")
+        else:
+            self._leaf.run_method("written")
+            frame.say(texts("act.recorded"), "positive")
+        await self._draw()
+
+
+class ShelterKind:
+    """A shelter: opened, filled, closed by who looks after it; its history is the audit trail's."""
+
+    path = "/shelters"
+
+    def read(self, desk: Desk, key: str, person: Person, now: datetime) -> Json:
+        """The shelter with its counts and its history."""
+        texts, one = desk.texts, shelters.standing(desk.store, key)
+        doing.require_city(person, one.shelter.city_code)
+        timezone = desk.timezone(one.shelter.city_code)
+        wanted = [state for state in ShelterState if state in TRANSITIONS[one.state]]
+        acts = [
+            {
+                "action": state.value,
+                "label": texts(f"shelter.to.{state.value}"),
+                "main": state is ShelterState.OPEN,
+                "confirm": texts("act.confirm", action=texts(f"shelter.to.{state.value}"))
+                if state in (ShelterState.CLOSED, ShelterState.UNSAFE)
+                else "",
+            }
+            for state in wanted
+        ]
+        entries = audit.entries(desk.store, subject=f"shelter:{key}", limit=_HISTORY)
+        running = shelters.conversions(desk.store, shelter_id=key)[:5]
+        return {
+            "id": key,
+            "version": one.version,
+            "title": texts.name(one.shelter.name.zh, one.shelter.name.en),
+            "sub": f"{key} · {desk.place(one.shelter.city_code, None)}",
+            "chip": texts(f"shelter.state.{one.state.value}"),
+            "actions": [*acts, {"action": "count", "label": texts("field.do.count"), "main": False, "confirm": ""}]
+            if person.roles & SHELTERS
+            else [],
+            "number": texts("field.people"),
+            "facts": _facts(
+                desk,
+                ("list.mode", texts(f"shelter.mode.{one.mode.value}")),
+                ("list.people", f"{'?' if one.people is None else one.people} / {places(one)}"),
+                ("list.counted", moment(one.counted_at, timezone, now=now) if one.counted_at else ""),
+                ("list.counted_by", one.counted_by or ""),
+                ("list.water", texts(f"shelter.exposure.{one.exposure}")),
+                ("list.heated", texts("list.yes" if one.shelter.heated else "list.no")),
+                ("list.grade", texts.known("grade", one.shelter.grade)),
+                ("detail.note", one.note),
+            ),
+            "tables": [
+                {
+                    "title": texts("list.conversions"),
+                    "columns": [texts(f"list.{key}") for key in ("opened", "mode", "task", "done", "who")],
+                    "rows": [
+                        [
+                            moment(each.ordered_at, timezone, now=now),
+                            texts(f"shelter.mode.{each.to_mode.value}"),
+                            texts.name(line.title.zh, line.title.en),
+                            moment(line.done_at, timezone, now=now) if line.done_at else "–",
+                            line.done_by or "",
+                        ]
+                        for each in running
+                        for line in each.tasks
+                    ],
+                },
+                _trail(desk, entries, timezone, now),
+            ],
+        }
+
+    def act(self, desk: Desk, key: str, person: Person, told: Json, now: datetime) -> None:
+        """Another state, or a count."""
+        if not person.roles & SHELTERS:
+            raise AccessError("this is for wardens and operators", advice="ask a supervisor")
+        doing.require_city(person, shelters.standing(desk.store, key).shelter.city_code)
+        if told["action"] == "count":
+            shelters.count(desk.store, key, int(told["number"] or 0), who=person.name, now=now)
+        else:
+            shelters.set_state(
+                desk.store, key, ShelterState(told["action"]), who=person.name, now=now, reason=doing.REASON,
+                note=told["note"], version=int(told["version"]),
+            )  # fmt: skip
+
+
+class OrderKind:
+    """A work order: who was asked, what was done, by whom it was verified."""
+
+    path = "/orders"
+
+    def read(self, desk: Desk, key: str, person: Person, now: datetime) -> Json:
+        """The order with its offers and its history."""
+        texts = desk.texts
+        one = work_orders.order(desk.store, _number(key))
+        doing.require_city(person, one.city_code)
+        timezone = desk.timezone(one.city_code)
+        acts = [action for action in allowed_actions(one.state) if action not in OF_SYSTEM | {OrderAction.PHOTO}]
+
+        def at(moment_of: datetime | None) -> str:
+            return moment(moment_of, timezone, now=now) if moment_of else ""
+
+        return {
+            "id": key,
+            "version": one.version,
+            "title": texts.name(one.title.zh, one.title.en),
+            "sub": f"{texts('list.order')} {key} · {desk.place(one.city_code, None)}",
+            "chip": texts(f"order.state.{one.state.value}"),
+            "actions": [
+                {
+                    "action": action.value,
+                    "label": texts(f"order.action.{action.value}"),
+                    "main": action is acts[0],
+                    "confirm": texts("act.confirm", action=texts(f"order.action.{action.value}"))
+                    if action in (OrderAction.CANCEL, OrderAction.CLOSE)
+                    else "",
+                }
+                for action in acts
+            ]
+            if person.roles & FIELD
+            else [],
+            "facts": [
+                *_facts(
+                    desk,
+                    ("list.level", texts(f"level.full.{one.level.value}")),
+                    ("list.crew", one.crew_id or "–"),
+                    ("list.due", at(one.due_at)),
+                    ("list.opened", at(one.created_at)),
+                    ("list.skills", " · ".join(texts.known("skill", skill) for skill in one.skills)),
+                    (
+                        "field.materials",
+                        ", ".join(f"{texts.name(m.name.zh, m.name.en)} {m.quantity}" for m in one.materials),
+                    ),
+                    ("field.exercise", texts("list.yes") if one.exercise else ""),
+                ),
+                {
+                    "label": texts("list.alarm"),
+                    "text": str(one.alarm_id),
+                    "href": f"/{texts.language.value}?alarm={one.alarm_id}",
+                },
+            ],
+            "tables": [
+                {
+                    "title": texts("list.offers"),
+                    "columns": [texts(f"list.{key}") for key in ("opened", "crew", "minutes", "outcome", "why")],
+                    "rows": [
+                        [
+                            at(offer.at),
+                            offer.crew_id,
+                            f"{offer.minutes:.0f}" if offer.minutes < 1e6 else "–",
+                            texts.known("offer", offer.outcome),
+                            " · ".join(texts.known("dispatch", reason) for reason in offer.reasons),
+                        ]
+                        for offer in work_orders.offers(desk.store, one.order_id)
+                    ],
+                },
+                {
+                    "title": texts("detail.history"),
+                    "columns": [texts(f"list.{key}") for key in ("opened", "who", "what", "note")],
+                    "rows": [
+                        [
+                            at(event.done_at),
+                            event.who,
+                            texts(f"order.action.{event.action.value}"),
+                            event.note if event.action is not OrderAction.PHOTO else "",
+                        ]
+                        for event in reversed(work_orders.events(desk.store, one.order_id))
+                    ],
+                },
+            ],
+        }
+
+    def act(self, desk: Desk, key: str, person: Person, told: Json, now: datetime) -> None:
+        """A step of the order."""
+        if not person.roles & FIELD:
+            raise AccessError("this is for crews and operators", advice="ask a supervisor")
+        doing.act_on_order(
+            desk.store, work_orders.order(desk.store, _number(key)), OrderAction(told["action"]), person=person,
+            now=now, note=told["note"], version=int(told["version"]),
+        )  # fmt: skip
+
+
+class ZoneKind:
+    """A zone: its sensors, its live alarms, its water by day."""
+
+    path = "/zones"
+
+    def read(self, desk: Desk, key: str, person: Person, now: datetime) -> Json:
+        """The zone with the balance of its last days."""
+        texts, feed = desk.texts, desk.feed
+        one = feed.zones.get(key)
+        if one is None:
+            raise NotFoundError(f"there is no zone {key}", advice="look at the list")
+        doing.require_city(person, one.city_code)
+        timezone, language = desk.timezone(one.city_code), texts.language.value
+        today = now.astimezone(zone(timezone)).date()
+        days = [
+            day
+            for day in zone_days.days(desk.store, one.city_code, today - timedelta(days=_DAYS), today)
+            if day.zone_id == key
+        ]
+
+        def noon(day: Any) -> datetime:
+            return datetime.combine(day.day, time(12), zone(timezone)).astimezone(UTC)
+
+        lines = (
+            ("list.inflow", [(noon(day), day.inflow_m3) for day in days]),
+            ("list.loss", [(noon(day), day.loss_m3) for day in days if day.loss_m3 is not None]),
+        )
+        balance = Picture("balance", Shown("m³", 1.0, 0), tuple(Curve(texts(k), p) for k, p in lines if p))
+        night = Picture(
+            "flow",
+            Shown("m³/h", 1.0, 1),
+            (
+                Curve(
+                    texts("list.night_flow"),
+                    [(noon(day), day.night_flow_m3_per_h) for day in days if day.night_flow_m3_per_h is not None],
+                ),
+            ),
+        )
+        sensors = [now_is for now_is in feed.sensors(one.city_code) if now_is.sensor.zone_id == key]
+        return {
+            "id": key,
+            "title": texts.name(one.name.zh, one.name.en),
+            "sub": f"{key} · {desk.place(one.city_code, None)}",
+            "chip": texts(f"zone.kind.{one.kind}"),
+            "facts": _facts(
+                desk,
+                ("list.inflow_sensors", ", ".join(one.inflow)),
+                ("list.outflow_sensors", ", ".join(one.outflow)),
+                ("list.days_known", str(len(days)) if days else ""),
+            ),
+            "pictures": [
+                *([options(balance, texts("list.balance_days"), [], timezone)] if balance.curves else []),
+                *([options(night, texts("list.night_flow"), [], timezone)] if night.curves[0].points else []),
+            ],
+            "tables": [
+                {
+                    "title": texts("bar.live"),
+                    "columns": [texts(f"list.{key}") for key in ("alarm", "level", "state", "opened")],
+                    "rows": [
+                        [
+                            {
+                                "text": texts.name(alarm.title.zh, alarm.title.en),
+                                "href": f"/{language}?alarm={alarm.alarm_id}",
+                            },
+                            texts(f"level.full.{alarm.level.value}"),
+                            texts(f"state.{alarm.state.value}"),
+                            moment(alarm.opened_at, timezone, now=now),
+                        ]
+                        for alarm in feed.alarms
+                        if alarm.zone_id == key
+                    ],
+                },
+                {
+                    "title": texts("page.sensors"),
+                    "columns": [texts(f"list.{key}") for key in ("sensor", "number", "quantity", "state")],
+                    "rows": [
+                        [
+                            {
+                                "text": texts.name(each.sensor.name.zh, each.sensor.name.en),
+                                "href": f"/{language}/sensors/{each.sensor.sensor_id}",
+                            },
+                            each.sensor.sensor_id,
+                            texts(f"quantity.{each.sensor.quantity.value}"),
+                            texts(f"sensor.state.{each.state.value}"),
+                        ]
+                        for each in sorted(sensors, key=lambda each: each.sensor.sensor_id)
+                    ],
+                },
+            ],
+        }
+
+    def act(self, desk: Desk, key: str, person: Person, told: Json, now: datetime) -> None:
+        """Nothing can be done to a zone."""
+        del desk, key, person, told, now
+        raise AccessError("nothing can be done to a zone", advice="act on its alarms")
+
+
+KINDS: tuple[Kind, ...] = (ShelterKind(), OrderKind(), ZoneKind())
+
+
+def _empty(key: str) -> Json:
+    return {
+        "id": key, "title": "", "sub": "", "chip": "", "version": 0, "actions": [], "facts": [], "pictures": [],
+        "tables": [], "number": "",
+    }  # fmt: skip
+
+
+def _facts(desk: Desk, *facts: tuple[str, str]) -> list[Json]:
+    return [{"label": desk.texts(key), "text": text} for key, text in facts if text]
+
+
+def _trail(desk: Desk, entries: list[audit.Entry], timezone: str, now: datetime) -> Json:
+    texts = desk.texts
+    return {
+        "title": texts("detail.history"),
+        "columns": [texts(f"list.{key}") for key in ("opened", "who", "what", "detail")],
+        "rows": [
+            [
+                moment(entry.at, timezone, now=now),
+                entry.who,
+                texts.known("trail", entry.action.replace(".", "-")),
+                ", ".join(f"{key}: {value}" for key, value in entry.detail.items() if value not in ("", None)),
+            ]
+            for entry in entries
+        ],
+    }
+
+
+def _number(key: str) -> int:
+    if not (key.isascii() and key.isdigit() and len(key) < 19):
+        raise NotFoundError(f"there is no work order {key}", advice="look at the list")
+    return int(key)
