@@ -1,4 +1,4 @@
-"""Which crew is asked, in which order, with what, by when: rules as data, choice pure, every choice with its reasons."""
+"""Which crew is asked, with what, by when: rules as data, the choice pure and with its reasons."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -165,9 +165,10 @@ def _rules(table: Table) -> Rules:
         skills = entry.texts("skills")
         if not set(skills) <= set(Skill):
             entry.fault("skills", expected=f"some of {', '.join(Skill)}", got=list(skills))
-        works[FindingKind(entry.text("kind"))] = Work(
-            skills, tuple(_material(one) for one in entry.tables("materials"))
-        )
+        kind = entry.text("kind")
+        if kind not in list(FindingKind):
+            entry.fault("kind", expected=f"one of {', '.join(FindingKind)}", got=kind)
+        works[FindingKind(kind)] = Work(skills, tuple(_material(one) for one in entry.tables("materials")))
     if FindingKind.OTHER not in works:
         table.fault("kind", expected="a [[kind]] for other")
     chosen: Any = auto.content.get("level") if auto else None

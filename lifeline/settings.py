@@ -138,6 +138,16 @@ class RetentionSettings(BaseModel):
     )
 
 
+class FieldSettings(BaseModel):
+    """Work orders and shelters."""
+
+    model_config = _STRICT
+    dispatch_file: str = Field("", description="who is sent, with what, by when; empty: alerts/dispatch.toml")
+    shelters_file: str = Field("", description="how shelters are used; empty: alerts/shelters.toml")
+    dispatch_s: float = Field(2.0, gt=0, description="longest time between two looks at work orders")
+    plan_s: float = Field(15.0, gt=0, description="time between two looks at water near shelters and at evacuations")
+
+
 class GrafanaSettings(BaseModel):
     """A Grafana that `lifeline grafana push` brings dashboards to."""
 
@@ -174,6 +184,7 @@ class Settings(BaseSettings):
     alerts: AlertsSettings = Field(default_factory=AlertsSettings, description="from findings to people")
     console: ConsoleSettings = Field(default_factory=ConsoleSettings, description="page and REST API")
     retention: RetentionSettings = Field(default_factory=RetentionSettings, description="how long what is kept")
+    field: FieldSettings = Field(default_factory=FieldSettings, description="work orders and shelters")
     grafana: GrafanaSettings = Field(default_factory=GrafanaSettings, description="dashboards in a Grafana")
 
     @classmethod

@@ -189,3 +189,14 @@ class Exposure:
     way_60_m: float | None
     verdict: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class WaterAt:
+    """What a depth sensor says: depth now, and the most that is expected within the hour (median); None: unknown."""
+
+    sensor_id: str
+    city_code: str
+    position: Position
+    depth_m: float | None
+    expected_60_m: float | None

@@ -142,7 +142,7 @@ def add_event(connection: Connection, alarm: Alarm, event: AlarmEvent, *, event_
             "from_state": event.from_state.value if event.from_state else None,
             "to_state": event.to_state.value,
             "reason": event.reason,
-            "note": event.note,
+            "note": audit.clean(event.note),
             "told": event.told,
         },
     )
@@ -160,7 +160,7 @@ def add_event(connection: Connection, alarm: Alarm, event: AlarmEvent, *, event_
             "from": event.from_state,
             "to": event.to_state,
             "reason": event.reason,
-            "note": event.note,
+            "note": audit.clean(event.note),
         },
         at=event.at,
     )

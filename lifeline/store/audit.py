@@ -108,7 +108,7 @@ def record(
             record(connection, who=who, action=action, subject=subject, detail=detail, at=at)
         return
     text = json.dumps(dict(detail), ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=_plain)
-    row = {"at": at, "who": _clean(who), "action": _clean(action), "subject": _clean(subject), "detail": _clean(text)}
+    row = {"at": at, "who": clean(who), "action": clean(action), "subject": clean(subject), "detail": clean(text)}
     where.execute(_SQL["add"], row)
 
 
@@ -223,6 +223,6 @@ def _plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
-def _clean(text: str) -> str:
+def clean(text: str) -> str:
     """What PostgreSQL keeps as text: no NUL, no half of a surrogate pair."""
     return text.encode("utf-8", "replace").decode("utf-8").replace("\0", "\N{REPLACEMENT CHARACTER}")

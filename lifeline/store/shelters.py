@@ -5,30 +5,19 @@ store/evacuations.py.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from lifeline.asset import Name, Position, Shelter
 from lifeline.errors import IllegalTransitionError, NotFoundError, StaleVersionError
-from lifeline.shelter import Conversion, Exposure, ShelterMode, ShelterState, Standing, Task, check_transition
+from lifeline.shelter import Conversion, Exposure, ShelterMode, ShelterState, Standing, Task, WaterAt, check_transition
 from lifeline.store import audit
 from lifeline.store.pool import Connection, Store
 from lifeline.store.queries import queries
 
 _SQL = queries("shelters")
 MOST_PEOPLE = 1_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class WaterAt:
-    """What a depth sensor says: depth now, and the most that is expected within the hour (median); None: unknown."""
-
-    sensor_id: str
-    city_code: str
-    position: Position
-    depth_m: float | None
-    expected_60_m: float | None
 
 
 def standings(store: Store, city_code: str | None = None) -> list[Standing]:
@@ -222,7 +211,7 @@ def _put(
 ) -> Standing:
     values = {
         "shelter_id": after.shelter.shelter_id, "mode": after.mode.value, "state": after.state.value,
-        "reason": after.reason, "note": after.note.replace("\0", "\N{REPLACEMENT CHARACTER}"), "people": after.people,
+        "reason": after.reason, "note": audit.clean(after.note), "people": after.people,
         "counted_at": after.counted_at, "counted_by": after.counted_by, "now": now, "who": who,
     }  # fmt: skip
     connection.execute(_SQL["put_state"], values)

@@ -58,9 +58,10 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Adrift:
-    """A live order whose alarm has ended without it."""
+    """A live order whose alarm has ended, or gone on, without it."""
 
     order_id: int
+    state: OrderState
     alarm_state: AlarmState
     actor: str
 
@@ -223,7 +224,7 @@ def act(
                 advice="look at it again, then decide",
             )
         _check_person(before, action, who, crew_id)
-        deed = _Deed(action, who, now, reason, note, done_at, position, client_action_id)
+        deed = _Deed(action, audit.clean(who), now, reason, audit.clean(note), done_at, position, client_action_id)
         return _move(connection, before, deed)
 
 
@@ -273,11 +274,15 @@ def wanted(store: Store, *, unasked: Level | None) -> list[Wanted]:
 
 
 def adrift(store: Store) -> list[Adrift]:
-    """Live orders whose alarm has ended; others follow the words and the level of theirs. Raises StoreError."""
+    """Live orders whose alarm has ended or gone on by hand; all follow the words and the level of theirs.
+
+    Raises StoreError.
+    """
     with store.transaction() as connection:
         connection.execute(_SQL["follow_alarm"])
         return [
-            Adrift(row.order_id, AlarmState(row.alarm_state), row.actor) for row in connection.execute(_SQL["adrift"])
+            Adrift(row.order_id, OrderState(row.state), AlarmState(row.alarm_state), row.actor)
+            for row in connection.execute(_SQL["adrift"])
         ]
 
 
@@ -356,7 +361,7 @@ def _write(connection: Connection, found: WorkOrder, before: OrderState | None, 
         "from_state": before.value if before else None,
         "to_state": after.value,
         "reason": deed.reason,
-        "note": deed.note.replace("\0", "\N{REPLACEMENT CHARACTER}"),
+        "note": deed.note,
         "client_action_id": deed.client_action_id,
         **_lon_lat(deed.position),
     }

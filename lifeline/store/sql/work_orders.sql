@@ -101,15 +101,19 @@ WHERE state = 'dispatched'
 ORDER BY level, alarm_id
 
 -- name: undispatched
--- Alarms of these levels that wait for a crew and may get one without being asked, gravest first.
+-- Alarms of these levels that wait for a crew, may get one without being asked, and never had an order: gravest first.
 SELECT alarm_id, kind, level FROM alarm a
 WHERE state IN ('open', 'acknowledged') AND level <= %(level)s AND cleared_at IS NULL
+  AND NOT EXISTS (SELECT FROM work_order w WHERE w.alarm_id = a.alarm_id)
 ORDER BY level, alarm_id
 
 -- name: adrift
--- Live orders whose alarm has gone on without them.
+-- Live orders whose alarm has ended, or was moved on by hand while a crew is asked or has it.
 SELECT w.order_id, w.state, a.state AS alarm_state, coalesce(e.actor, '') AS actor
 FROM work_order w JOIN alarm a USING (alarm_id)
 LEFT JOIN LATERAL (SELECT actor FROM alarm_event e WHERE e.alarm_id = a.alarm_id ORDER BY event_id DESC LIMIT 1) e ON true
-WHERE w.state NOT IN ('closed', 'cancelled') AND a.state IN ('closed', 'cancelled', 'superseded')
+WHERE w.state NOT IN ('closed', 'cancelled')
+  AND (a.state IN ('closed', 'cancelled', 'superseded')
+       OR w.state <> 'waiting' AND array_position(ARRAY['offered', 'accepted', 'on-site', 'mitigated'], w.state)
+                                 < array_position(ARRAY['offered', 'accepted', 'on-site', 'mitigated'], a.state))
 ORDER BY w.order_id
