@@ -6,7 +6,7 @@ from pathlib import Path
 
 from benchmarks.table import Figure, show, write_json
 
-NAMES = ("ingest", "alarm_delay", "console", "startup", "shelters")
+NAMES = ("ingest", "alarm_delay", "console", "startup", "shelters", "flood_cycle")
 LONG = ("ingest_sustained", "ingest_growth")
 """A quarter of an hour each, run by name alone; `--share` makes a trial of them."""
 

@@ -27,7 +27,7 @@ _NUMPY = {
     "numpy._core.multiarray": {"_reconstruct", "scalar"},
     "numpy._core.numeric": {"_frombuffer"},
     "numpy.dtypes": {"Float64DType", "Float32DType", "Int64DType", "BoolDType", "UInt8DType", "UInt32DType"},
-    "numpy.random._pickle": {"__randomstate_ctor", "__bit_generator_ctor"},
+    "numpy.random._pickle": {"__randomstate_ctor", "__generator_ctor", "__bit_generator_ctor"},
     "numpy.random._mt19937": {"MT19937"},
     "numpy.random._pcg64": {"PCG64"},
     "scipy.interpolate._interpolate": {"interp1d"},

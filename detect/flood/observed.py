@@ -39,7 +39,7 @@ class Correction:
         if self.floods < _LEAST_FLOODS:
             return f"observed: {self.floods} floods, fewer than {_LEAST_FLOODS}: nothing is corrected"
         return (
-            f"observed (real): {self.floods} floods, {self.cases} forecasts; Brier score {self.brier_before:.4f} before "
+            f"observed (real): {self.floods} floods, {self.cases} forecasts; Brier {self.brier_before:.4f} before "
             f"and {self.brier_after:.4f} after the correction (shift {self.shift:+.2f}, slope {self.slope:.2f}; "
             "the same floods that it was fitted to)"
         )

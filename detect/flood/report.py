@@ -14,7 +14,8 @@ from lifeline.errors import SimulationError
 
 _STYLE = """body{font:15px/1.5 system-ui,sans-serif;max-width:60em;margin:2em auto;padding:0 1em;color:#1b2733}
 table{border-collapse:collapse;margin:1em 0}td,th{padding:.25em .8em;border-bottom:1px solid #ccd5dd;text-align:right}
-td:first-child,th:first-child{text-align:left}img{max-width:100%}caption{text-align:left;font-weight:600;padding:.4em 0}"""
+td:first-child,th:first-child{text-align:left}img{max-width:100%}
+caption{text-align:left;font-weight:600;padding:.4em 0}"""
 
 
 def write_report(folder: Path, judgement: Judgement, notes: Sequence[str], *, made_at: datetime) -> None:
@@ -35,13 +36,16 @@ def write_report(folder: Path, judgement: Judgement, notes: Sequence[str], *, ma
     ]
     head = judgement.table().splitlines()[0]
     page = f"""<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>Flood model {escape(judgement.model)}</title><style>{_STYLE}</style></head>
+<html lang="en"><head><meta charset="utf-8"><title>Flood model {escape(judgement.model)}</title>
+<style>{_STYLE}</style></head>
 <body><h1>Flood model of {escape(judgement.model)}</h1>
 <p>{escape(made_at.isoformat(timespec="seconds"))}. {escape(head)}.</p>
 {"".join(f"<p>{escape(note)}</p>" for note in notes)}
 {"".join(blocks)}
-<h2>Reliability</h2><p>Of forecasts of one probability, how many came true.</p><img src="reliability.png" alt="reliability">
-<h2>Lead time</h2><p>From the first warning within the hour to 15 cm; 0: not warned of.</p><img src="lead.png" alt="lead">
+<h2>Reliability</h2><p>Of forecasts of one probability, how many came true.</p>
+<img src="reliability.png" alt="reliability">
+<h2>Lead time</h2><p>From the first warning within the hour to 15 cm; 0: not warned of.</p>
+<img src="lead.png" alt="lead">
 </body></html>
 """
     (folder / "report.html").write_text(page, encoding="utf-8")

@@ -48,12 +48,21 @@ def of_city(store: Store, city_code: str) -> list[FloodForecast]:
     """All forecasts of a city, the likeliest to reach its second level first. Raises StoreError."""
     with store.transaction() as connection:
         rows = connection.execute(_SQL["of_city"], {"city_code": city_code})
-        return [FloodForecast(*(tuple(v) if isinstance(v, list) else v for v in row)) for row in rows]
+        return [_forecast(row) for row in rows]
+
+
+def _forecast(row: Any) -> FloodForecast:
+    values: list[Any] = [tuple(value) if isinstance(value, list) else value for value in row]
+    return FloodForecast(*values)
 
 
 def _parameters(forecast: FloodForecast) -> dict[str, Any]:
     values = {name: getattr(forecast, name) for name in forecast.__slots__}
     return {
-        name: Jsonb(value) if name == "closure" and value is not None else list(value) if isinstance(value, tuple) else value
+        name: Jsonb(value)
+        if name == "closure" and value is not None
+        else list(value)
+        if isinstance(value, tuple)
+        else value
         for name, value in values.items()
     }
