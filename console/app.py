@@ -17,6 +17,7 @@ from fastapi.staticfiles import StaticFiles
 from nicegui import ui
 
 from console.access import first_page
+from console.api.answers import Answers
 from console.api.build import build
 from console.door.accounts import Accounts
 from console.door.logging_in import LoggingIn
@@ -116,6 +117,7 @@ def application(settings: Settings, store: Store, feed: Feed, clock: Clock, *, p
     paper = Paper(settings.console.language)
     LoggingIn(store, clock, paper).install(app)
     Accounts(store, clock, paper).install(app)
+    Answers(store, clock, paper, secret=settings.alerts.answer_secret.get_secret_value()).install(app)
     install_field(app)
     dossiers = Dossiers(store, feed, clock)
 

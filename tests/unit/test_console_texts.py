@@ -16,11 +16,13 @@ from detect.residual.event import ResidualReason
 from detect.silence import SilenceReason
 from ingest.backlog import BacklogReason
 from lifeline.alarm import AlarmAction, AlarmState, Level
+from lifeline.answer_link import Refusal
 from lifeline.asset import AssetKind
 from lifeline.city.people import Grade, Skill
 from lifeline.finding import FindingKind
 from lifeline.person import Role
 from lifeline.shelter import ShelterMode, ShelterState
+from lifeline.store.answers import Outcome
 from lifeline.store.calls import Lack
 from lifeline.store.notices import NoticeState
 from lifeline.units import Quantity
@@ -49,7 +51,21 @@ GROUPS: dict[str, list[str]] = {
     "quantity": [*(one.value for one in Quantity), "balance"],
     "notice": [one.value for one in NoticeState],
     "map.kind": [one.value for one in AssetKind if one.value in {"pump", "valve", "tank", "reservoir", "outfall"}],
-    "map": ["zones", "pipes", "drains", "sensors", "shelters", "crews", "findings", "good", "doubtful", "silent"],
+    "map": [
+        "zones",
+        "pipes",
+        "drains",
+        "sensors",
+        "shelters",
+        "crews",
+        "water",
+        "on_duty",
+        "off_duty",
+        "findings",
+        "good",
+        "doubtful",
+        "silent",
+    ],
     "kind": [one.value for one in FindingKind],
     "list": [
         "live",
@@ -88,6 +104,7 @@ GROUPS: dict[str, list[str]] = {
         "search",
     ],
     "queue": ["sound_on", "sound_off"],
+    "answer": [*(one.value for one in Outcome), *(one.value for one in Refusal)],
     "curve": ["observed", "expected", "threshold"],
     "rule": [
         one.value
