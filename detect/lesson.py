@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
-from detect.port import Detector, History, Json, Scope
+from detect.port import Detector, History, Json, Preparing, Scope
 from lifeline import log
 from lifeline.store import detector_states, history
 from lifeline.store.detector_states import Checkpoint
@@ -100,6 +100,9 @@ class Lessons:
         if days < learning.least_days:
             return False
         if wait and days < _NEARLY * learning.days and self._pours():
+            return False
+        if isinstance(self._detector, Preparing) and not self._detector.prepared():
+            self._note["note"] = "what it needs is being made"
             return False
         _LOG.info("learning", detector=self._detector.name, city=self._scope.city_code, days=round(days, 1))
         taught = self._history(keys, begin, watermark)

@@ -174,5 +174,14 @@ class Listener(Protocol):
         ...
 
 
+@runtime_checkable
+class Preparing(Protocol):
+    """A detector that needs something made before it can learn, which takes long and is made beside the stage."""
+
+    def prepared(self) -> bool:
+        """Whether it is there; has it made where it is not. History is not read for a lesson until then."""
+        ...
+
+
 Factory = Callable[[Scope], Detector | None]
 """Makes a detector for a scope; None where the scope has nothing for it."""

@@ -57,7 +57,8 @@ class LeakWatch:
         self.learning: Learning | None = Learning(
             days=max(scope.learning_days, days + 1.0), least_days=days, again_after_days=_FOR_EVER_DAYS
         )
-        self._key = fingerprint(scope.network_inp, self._instruments.names)
+        self.key = fingerprint(scope.network_inp, self._instruments.names)
+        """names network and sensors: what is remembered of others is not gone on from"""
         self._order: workshop.Order | None = None
         self._plan: Plan | None = None
         self._kept: Json | None = None
@@ -83,11 +84,26 @@ class LeakWatch:
 
     # --- the port --------------------------------------------------------------------------------------------------
 
+    def prepared(self) -> bool:
+        """Whether the signatures are there; orders them where not. Raises SimulationError."""
+        if self._plan is not None:
+            return True
+        if self._order is None:
+            assert self._scope.network_inp is not None
+            self._order = workshop.Order(self._scope.network_inp, self._instruments.names)
+        signatures = self._order.result()
+        if signatures is None:
+            return False
+        self._order = None
+        self._kept = workshop.to_json(self.key, signatures)
+        self._build(signatures)
+        return True
+
     def learn(self, history: History, now: datetime) -> bool:
         """Feeds the core with the history, once; False while the signatures are being built."""
         if self._core is not None:
             return True
-        if self._plan is None and not self._prepare():
+        if not self.prepared():
             return False
         self._begin()
         assert self._core is not None
@@ -110,7 +126,7 @@ class LeakWatch:
     def model(self) -> Json | None:
         if self._core is None:
             return None
-        return self._kept if self._kept is not None else {"key": self._key}
+        return self._kept if self._kept is not None else {"key": self.key}
 
     def listens(self, now: datetime) -> bool:
         return bool(self._untold) or now.timestamp() >= self._listen_at_s
@@ -150,7 +166,7 @@ class LeakWatch:
 
     def state(self) -> Json:
         return {
-            "key": self._key,
+            "key": self.key,
             "core": without_nan(self._core.state()) if self._core is not None else None,
             "voice": self._voice.to_json() if self._voice is not None else None,
             "slots": self._slots.to_json(),
@@ -164,10 +180,10 @@ class LeakWatch:
 
     def restore(self, model: Json | None, state: Json | None) -> None:
         """A state of another network, or of other sensors, is not gone on from: the core learns anew."""
-        if model is not None and model["key"] == self._key and "signatures" in model:
+        if model is not None and model["key"] == self.key and "signatures" in model:
             self._kept = model
             self._build(workshop.from_json(model))
-        if state is None or state["key"] != self._key or state["core"] is None:
+        if state is None or state["key"] != self.key or state["core"] is None:
             return
         if self._plan is None:
             # signatures too large to be kept: the stage cannot go on without them
@@ -185,19 +201,6 @@ class LeakWatch:
         self._unknown, self._heard = state["unknown"], state["heard"]
 
     # --- feeding ---------------------------------------------------------------------------------------------------
-
-    def _prepare(self) -> bool:
-        """Whether the plan is there; has it built where not. Raises SimulationError."""
-        if self._order is None:
-            assert self._scope.network_inp is not None
-            self._order = workshop.Order(self._scope.network_inp, self._instruments.names)
-        signatures = self._order.result()
-        if signatures is None:
-            return False
-        self._order = None
-        self._kept = workshop.to_json(self._key, signatures)
-        self._build(signatures)
-        return True
 
     def _build(self, signatures: Signatures) -> None:
         network = self._network

@@ -63,7 +63,7 @@ class City:
         )  # fmt: skip
         watch = LeakWatch(self.scope)
         signatures = workshop.build(inp.read_text(), watch._instruments.names)
-        kept = workshop.to_json(watch._key, signatures)
+        kept = workshop.to_json(watch.key, signatures)
         assert kept is not None
         self.model: Json = kept
         self.reports: list[Report] = replay(Plan(network, names, signatures=signatures), self.recording)
