@@ -11,6 +11,7 @@ from lifeline.verbs import (
     audit,
     city,
     devices,
+    dispatch,
     duty,
     evaluate,
     flood,
@@ -18,6 +19,7 @@ from lifeline.verbs import (
     leak,
     people,
     policy,
+    shelters,
     stages,
     upkeep,
     world,
@@ -43,6 +45,8 @@ app.add_typer(duty.roster_app, name="roster")
 app.add_typer(duty.warning_app, name="warning")
 app.add_typer(duty.app)
 app.add_typer(audit.app, name="audit")
+app.add_typer(dispatch.app, name="dispatch")
+app.add_typer(shelters.app, name="shelters")
 app.add_typer(leak.app)
 app.add_typer(grafana.app, name="grafana")
 
