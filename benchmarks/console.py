@@ -26,7 +26,8 @@ from lifeline.asset import Asset, AssetKind, Name, Position, Sensor, Site
 from lifeline.city.pack import CityPack, load
 from lifeline.clock import SystemClock
 from lifeline.finding import Finding, FindingKind, Phase
-from lifeline.store import decisions, findings, readings, views
+from lifeline.person import Role
+from lifeline.store import decisions, findings, people, readings, sessions, views
 from lifeline.store.cities import load_pack
 from lifeline.store.migrate import migrate
 from lifeline.store.pool import Store, Topic, notify
@@ -55,9 +56,12 @@ def measure() -> list[Figure]:
         store = stack.enter_context(Store(database.url, name="lifeline-bench"))
         _load(store)
         url = stack.enter_context(_console(database.url, folder))
+        session, token = _watcher(store)
         browser = stack.enter_context(sync_playwright()).chromium.launch(executable_path=_CHROMIUM, args=_ARGUMENTS)
         stack.callback(browser.close)
-        paints, page = [], browser.new_page(viewport={"width": 1920, "height": 1080})
+        context = browser.new_context(viewport={"width": 1920, "height": 1080})
+        context.add_cookies([{"name": "lifeline_session", "value": session, "url": url}])
+        paints, page = [], context.new_page()
         for _ in range(3):
             began = time.monotonic()
             page.goto(f"{url}/zh?city={_CITY}")
@@ -70,8 +74,8 @@ def measure() -> list[Figure]:
             page.wait_for_selector(f"text=page {number} ", timeout=_GIVE_UP_S * 1000)
             seen.append(time.monotonic() - began)
         page.close()
-        told, load = _watched(store, url)
-        day, year = _api(url, 1), _api(url, 365)
+        told, load = _watched(store, url, session)
+        day, year = _api(url, 1, token), _api(url, 365, token)
     return [
         Figure("first paint, new browser", paints[0], "s"),
         Figure("first paint, known browser", min(paints[1:]), "s"),
@@ -81,6 +85,17 @@ def measure() -> list[Figure]:
         Figure("API: a day of one sensor, p95", 1000 * _p95(day), "ms"),
         Figure("API: a year of one sensor in 500 steps, p95", 1000 * _p95(year), "ms"),
     ]
+
+
+def _watcher(store: Store) -> tuple[str, str]:
+    """An operator's session, as a log-in gives it to a browser, and a token for the API."""
+    now = datetime.now(UTC)
+    who = people.add(store, login="watcher", name="watcher", roles=[Role.OPERATOR], by="system:benchmark", now=now)
+    session = sessions.open_session(store, who, complete=True, address="127.0.0.1", now=now)
+    token = sessions.add_token(
+        store, "watcher", name="benchmark", read_only=True, days=1, by="system:benchmark", now=now
+    )
+    return session, token
 
 
 def _load(store: Store) -> None:
@@ -135,7 +150,7 @@ def _console(database_url: str, folder: Path) -> Iterator[str]:
     running.start()
     try:
         url = f"http://127.0.0.1:{port}"
-        _until(lambda: len(httpx.get(f"{url}/api/v1/sensors", params={"limit": 1}).json()["items"]) == 1)
+        _until(lambda: httpx.get(f"{url}/api/v1/health").json()["sensors"] == SENSORS)
         yield url
     finally:
         stop.set()
@@ -154,17 +169,17 @@ def _raise_alarm(store: Store, title: str) -> float:
         stored = docket.findings(1000)[-1]
         name = Name(f"{title} ", f"{title} ")
         alarm, _ = docket.open(stored, level=Level.ORANGE, title=name, actor="system:benchmark", reason="none")
-        docket.decide(stored, alarm_id=alarm.alarm_id, step="open", reason="none", level_reason="none")
+        docket.decide(stored, alarm_id=alarm.alarm_id, step="open", reason="none", level_reason="none", policy="none")
     return time.monotonic()
 
 
-def _watched(store: Store, url: str) -> tuple[list[float], float]:
+def _watched(store: Store, url: str, session: str) -> tuple[list[float], float]:
     """Delays of every alarm at every watcher, and the console's processor time as cores, while readings come in."""
     pid = _pid_of_console(store)
     arrivals: dict[str, list[float]] = {f"watch {n}": [] for n in range(ALARMS)}
     with ExitStack() as stack:
         for _ in range(WATCHERS):
-            socket = stack.enter_context(_open_page(url))
+            socket = stack.enter_context(_open_page(url, session))
             threading.Thread(target=_follow, args=(socket, arrivals), daemon=True).start()
         began, processor = time.monotonic(), _processor_s(pid)
         delays = []
@@ -178,14 +193,15 @@ def _watched(store: Store, url: str) -> tuple[list[float], float]:
         return delays, (_processor_s(pid) - processor) / (time.monotonic() - began)
 
 
-def _open_page(url: str) -> ClientConnection:
+def _open_page(url: str, session: str) -> ClientConnection:
     """What a browser does: fetches the page, then follows it on its websocket."""
-    html = httpx.get(f"{url}/zh?city={_CITY}").text
+    cookie = {"Cookie": f"lifeline_session={session}"}
+    html = httpx.get(f"{url}/zh?city={_CITY}", headers=cookie).text
     found = re.search(r"'client_id': '([^']+)'", html)
     assert found is not None
     query = f"client_id={found[1]}&next_message_id=0&implicit_handshake=true&tab_id={found[1]}&document_id={found[1]}"
     address = url.replace("http://", "ws://") + f"/_nicegui_ws/socket.io/?EIO=4&transport=websocket&{query}"
-    socket = connect(address, max_size=None)
+    socket = connect(address, max_size=None, additional_headers=cookie)
     socket.recv()
     socket.send("40")
     return socket
@@ -201,10 +217,10 @@ def _follow(socket: ClientConnection, arrivals: dict[str, list[float]]) -> None:
             arrivals[title].append(time.monotonic())
 
 
-def _api(url: str, days: int) -> list[float]:
+def _api(url: str, days: int, token: str) -> list[float]:
     start = (datetime.now(UTC) - timedelta(days=days)).isoformat()
     took = []
-    with httpx.Client() as client:
+    with httpx.Client(headers={"Authorization": f"Bearer {token}"}) as client:
         for _ in range(CALLS):
             began = time.monotonic()
             client.get(f"{url}/api/v1/sensors/S00000/series", params={"start": start}).raise_for_status()

@@ -10,26 +10,48 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
 CHROMIUM = "/usr/bin/chromium"
 _ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 _SETTLE_MS = 4000
 _PATIENCE_S = 60.0
 _SHOTS = (
-    ("cities-zh", "zh", 1600, 900),
-    ("situation-zh", "zh?city=220100", 1600, 900),
-    ("situation-en", "en?city=220100", 1600, 900),
-    ("alarm-zh", "zh?city=220100&alarm=1", 1600, 1200),
-    ("alarm-en", "en?city=220100&alarm=1", 1600, 1200),
-    ("history-zh", "zh/history", 1600, 600),
-    ("sensors-zh", "zh/sensors?city=220100", 1600, 900),
-    ("sensor-en", "en/sensors/CC-F-01?days=7", 1600, 900),
-    ("phone-zh", "zh?city=220100", 412, 915),
+    ("login-zh", "", "login", 1280, 720),
+    ("cities-zh", "operator", "zh", 1600, 900),
+    ("situation-zh", "operator", "zh?city=220100", 1600, 900),
+    ("situation-en", "operator", "en?city=220100", 1600, 900),
+    ("alarm-zh", "operator", "zh?city=220100&alarm={alarm}", 1600, 1200),
+    ("alarm-en", "operator", "en?city=220100&alarm={alarm}", 1600, 1200),
+    ("history-zh", "operator", "zh/history", 1600, 600),
+    ("sensors-zh", "operator", "zh/sensors?city=220100", 1600, 900),
+    ("sensor-en", "operator", "en/sensors/CC-F-01?days=7", 1600, 900),
+    ("shelters-zh", "operator", "zh/shelters", 1600, 700),
+    ("shelter-en", "operator", "en/shelters/CC-SH-01", 1600, 800),
+    ("orders-zh", "operator", "zh/orders", 1600, 600),
+    ("crews-zh", "operator", "zh/crews", 1600, 700),
+    ("zone-zh", "operator", "zh/zones/CC-DMA-1", 1600, 900),
+    ("storms-zh", "operator", "zh/storms", 1600, 700),
+    ("report-zh", "operator", "zh/report", 1600, 900),
+    ("search-en", "operator", "en/search?q=CC", 1600, 900),
+    ("phone-zh", "operator", "zh?city=220100", 412, 915),
+    ("crew-zh", "crew", "zh/crew", 412, 915),
+    ("warden-zh", "warden", "zh/warden", 412, 915),
+    ("warden-en", "warden", "en/warden", 412, 915),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """A living demo: its console, the one-time links of its guests by role, its first alarm."""
+
+    url: str
+    links: dict[str, str]
+    alarm: int
 
 
 def main() -> None:
@@ -40,17 +62,34 @@ def main() -> None:
     if not Path(CHROMIUM).exists():
         sys.exit(f"{CHROMIUM} is missing -> apt-get install chromium fonts-noto-cjk")
     folder.mkdir(parents=True, exist_ok=True)
-    with _demo() as console_url, sync_playwright() as playwright:
+    with _demo() as demo, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=_ARGUMENTS)
-        for name, page, width, height in _SHOTS:
-            _shoot(browser, f"{console_url}/{page}", folder / f"{name}.png", width, height)
+        people = {"": browser.new_context()} | {role: _entered(browser, link) for role, link in demo.links.items()}
+        for name, who, page, width, height in _SHOTS:
+            path = page.format(alarm=demo.alarm)
+            _shoot(people[who], f"{demo.url}/{path}", folder / f"{name}.png", width, height)
         browser.close()
 
 
-def _shoot(browser: Browser, url: str, file: Path, width: int, height: int) -> None:
-    page = browser.new_page(viewport={"width": width, "height": height})
+def _entered(browser: Browser, link: str) -> BrowserContext:
+    """A browser in which the guest of a one-time link is logged in."""
+    context = browser.new_context(locale="zh-CN")
+    page = context.new_page()
+    page.goto(link, timeout=_PATIENCE_S * 1000)
+    page.click("form button")
+    page.wait_for_url(re.compile(r"/zh"), timeout=_PATIENCE_S * 1000)
+    page.close()
+    return context
+
+
+def _shoot(people: BrowserContext, url: str, file: Path, width: int, height: int) -> None:
+    page = people.new_page()
+    page.set_viewport_size({"width": width, "height": height})
     page.goto(url, timeout=_PATIENCE_S * 1000)
-    page.wait_for_selector("[data-alarm], [data-row], .ll-plot canvas", timeout=_PATIENCE_S * 1000)
+    page.wait_for_selector(
+        "[data-alarm], [data-row], .ll-plot canvas, [data-leaf], .ll-empty, .empty, [data-about], [name='login']",
+        timeout=_PATIENCE_S * 1000,
+    )
     page.wait_for_timeout(_SETTLE_MS)  # the map draws its layers one after the other
     page.screenshot(path=file)
     page.close()
@@ -58,8 +97,8 @@ def _shoot(browser: Browser, url: str, file: Path, width: int, height: int) -> N
 
 
 @contextmanager
-def _demo() -> Iterator[str]:
-    """The console's address, once the first alarm is open; the demo's lines are passed on."""
+def _demo() -> Iterator[Demo]:
+    """The demo, once its first alarm is open; its lines are passed on."""
     with tempfile.TemporaryDirectory(prefix="lifeline-screenshots-") as data:
         process = subprocess.Popen(
             [sys.executable, "-m", "lifeline", "demo", "--data", data, "--scenario", "burst"],
@@ -74,16 +113,18 @@ def _demo() -> Iterator[str]:
             process.communicate(timeout=60)
 
 
-def _address_at_first_alarm(process: "subprocess.Popen[str]") -> str:
+def _address_at_first_alarm(process: "subprocess.Popen[str]") -> Demo:
     assert process.stdout is not None
-    address = ""
+    address, links = "", {}
     for line in process.stdout:
         print(line, end="", flush=True)
         if match := re.search(r"console\s+(http://\S+)", line):
             address = match[1]
-        if re.search(r"alarm \d+ open ", line):
+        if match := re.search(r"as (\w+)\s+(http://\S+/enter/\S+)", line):
+            links[match[1]] = match[2]
+        if match := re.search(r"alarm (\d+) open ", line):
             _wait_for(address)
-            return address
+            return Demo(address, links, int(match[1]))
     sys.exit("the demo ended before its first alarm -> its last lines above say why")
 
 

@@ -39,7 +39,7 @@ def build(store: Store, feed: Feed, clock: Clock) -> FastAPI:
         field.router(store, feed, clock),
         sensors.router(store, feed, clock),
         findings.router(store),
-        layers.router(store, feed),
+        layers.router(store, feed, clock),
         health.router(store, feed, clock),
         events.router(feed),
     ):

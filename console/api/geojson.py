@@ -1,10 +1,14 @@
-"""Sensors and findings as GeoJSON (RFC 7946)."""
+"""What stands differently every minute as GeoJSON (RFC 7946)."""
 
+from datetime import datetime
 from typing import Any
 
 import orjson
 
 from console.sensing import SensorNow
+from lifeline.shelter import Standing
+from lifeline.store.crews import CrewStanding
+from lifeline.store.flood_forecasts import FloodForecast
 from lifeline.store.views import LiveAlarm
 
 MEDIA_TYPE = "application/geo+json"
@@ -55,6 +59,75 @@ def findings(alarms: list[LiveAlarm]) -> str:
                 },
             )
             for alarm in alarms
+        ]
+    )
+
+
+def shelters(standings: list[Standing]) -> str:
+    """Shelters as points: mode, state, people inside, places, water near."""
+    return _collection(
+        [
+            _feature(
+                {"type": "Point", "coordinates": [one.shelter.position.lon, one.shelter.position.lat]},
+                {
+                    "id": one.shelter.shelter_id,
+                    "city": one.shelter.city_code,
+                    "zh": one.shelter.name.zh,
+                    "en": one.shelter.name.en,
+                    "grade": one.shelter.grade,
+                    "heated": one.shelter.heated,
+                    "places": int(one.shelter.area_m2 // one.shelter.area_per_person_m2),
+                    "mode": one.mode.value,
+                    "state": one.state.value,
+                    "people": one.people,
+                    "counted_at": one.counted_at,
+                    "exposure": one.exposure,
+                },
+            )
+            for one in standings
+        ]
+    )
+
+
+def crews(standings: list[CrewStanding], *, now: datetime) -> str:
+    """Crews where they were last; the contact is not for everybody and stays out."""
+    return _collection(
+        [
+            _feature(
+                {"type": "Point", "coordinates": [one.crew.position.lon, one.crew.position.lat]},
+                {
+                    "id": one.crew.crew_id,
+                    "city": one.crew.city_code,
+                    "zh": one.crew.name.zh,
+                    "en": one.crew.name.en,
+                    "skills": list(one.crew.skills),
+                    "people": one.crew.people,
+                    "on_duty": one.on_duty_at(now),
+                    "orders": one.orders,
+                },
+            )
+            for one in standings
+        ]
+    )
+
+
+def water(forecasts: list[FloodForecast]) -> str:
+    """Stretches of road that water takes or is foreseen to take, with the advice about them."""
+    return _collection(
+        [
+            _feature(
+                geometry,
+                {
+                    "id": one.sensor_id,
+                    "city": one.city_code,
+                    "advice": {key: value for key, value in (one.closure or {}).items() if key != "stretch"},
+                    "depth_m": one.depth_m,
+                    "expected_60_m": list(one.quantiles_60_m),
+                    "warned": one.warned,
+                },
+            )
+            for one in forecasts
+            if (geometry := ((one.closure or {}).get("stretch") or {}).get("geometry"))
         ]
     )
 

@@ -10,7 +10,8 @@ from console.api import geojson
 from console.api.parameters import City, cities_of
 from console.api.problem import responses
 from console.feed import Feed
-from lifeline.store import views
+from lifeline.clock import Clock
+from lifeline.store import crews, flood_forecasts, shelters, views
 from lifeline.store.pool import Store
 
 
@@ -24,9 +25,11 @@ class LayerName(StrEnum):
     CREWS = "crews"
     SENSORS = "sensors"
     FINDINGS = "findings"
+    WATER = "water"
+    """stretches of road under water, now or foreseen"""
 
 
-def router(store: Store, feed: Feed) -> APIRouter:
+def router(store: Store, feed: Feed, clock: Clock) -> APIRouter:
     """The addresses below /layers."""
     routes = APIRouter(tags=["map"])
 
@@ -47,6 +50,15 @@ def router(store: Store, feed: Feed) -> APIRouter:
             text = geojson.sensors([one for one in feed.sensors() if cities is None or one.sensor.city_code in cities])
         elif layer is LayerName.FINDINGS:
             text = geojson.findings([one for one in feed.alarms if cities is None or one.city_code in cities])
+        elif layer is LayerName.SHELTERS:
+            standing = shelters.standings(store, city)
+            text = geojson.shelters([one for one in standing if cities is None or one.shelter.city_code in cities])
+        elif layer is LayerName.CREWS:
+            on_duty = [one for one in crews.standings(store) if cities is None or one.crew.city_code in cities]
+            text = geojson.crews(on_duty, now=clock.now())
+        elif layer is LayerName.WATER:
+            codes = [one.code for one in feed.cities if cities is None or one.code in cities]
+            text = geojson.water([one for code in codes for one in flood_forecasts.of_city(store, code)])
         else:
             packs = "".join(one.sha256 for one in feed.cities if cities is None or one.code in cities)
             tag = _tag(f"{layer.value}{sorted(cities) if cities else city}{packs}")

@@ -8,7 +8,9 @@ const WIDTHS = {
   pipes: (mm) => (mm >= 500 ? 4 : mm >= 300 ? 3 : mm >= 200 ? 2.2 : mm > 100 ? 1.6 : 1.2),
   drains: (mm) => (mm >= 1500 ? 3 : mm >= 800 ? 2.2 : 1.5),
 };
-const LAYERS = ["zones", "pipes", "drains", "sensors", "shelters", "crews", "findings"];
+const LAYERS = ["zones", "pipes", "drains", "sensors", "shelters", "crews", "water", "findings"];
+const MOVING = ["shelters", "crews", "water"];
+const MOVING_MS = 15000;
 const CITY_ZOOM = 10; // below, cities are single points
 
 export default {
@@ -76,9 +78,11 @@ export default {
     map.on("zoomend", () => this.rezoom());
     this.observer = new ResizeObserver(() => map.invalidateSize({ animate: false }));
     this.observer.observe(this.$refs.map);
+    this.own.timer = setInterval(() => this.reloadMoving(), MOVING_MS);
     await this.load(true);
   },
   unmounted() {
+    clearInterval(this.own.timer);
     this.observer?.disconnect();
     this.own.map?.remove();
   },
@@ -90,7 +94,7 @@ export default {
       this.problem = "";
       const query = this.city ? `?city=${this.city}` : "";
       try {
-        const names = ["zones", "pipes", "drains", "shelters", "crews", "sensors"];
+        const names = ["zones", "pipes", "drains", ...MOVING, "sensors"];
         const answers = await Promise.all(names.map((name) => read(`/api/v1/layers/${name}.geojson${query}`)));
         if (turn !== this.own.loading) return; // the person has chosen another city meanwhile
         this.draw(Object.fromEntries(names.map((name, i) => [name, answers[i].features])));
@@ -109,7 +113,7 @@ export default {
     },
     draw(features) {
       const { groups, ground, top } = this.own;
-      for (const name of ["zones", "pipes", "drains", "shelters", "crews", "sensors"]) groups[name].clearLayers();
+      for (const name of ["zones", "pipes", "drains", "sensors"]) groups[name].clearLayers();
       this.own.symbols.clear();
       this.own.pipes.clear();
       this.own.bounds = L.latLngBounds([]);
@@ -143,13 +147,7 @@ export default {
           this.own.bounds.extend(whole.getBounds());
         }
       }
-      for (const name of ["shelters", "crews"])
-        for (const { geometry, properties } of features[name]) {
-          const symbol = new Symbol(latlng(geometry.coordinates), { renderer: top, shape: name, radius: 7 });
-          const places = properties.places ? " · " + say(this.texts["map.places"], { n: properties.places }) : "";
-          symbol.bindTooltip(() => plain(this.named(properties) + places));
-          groups[name].addLayer(symbol);
-        }
+      this.drawMoving(features);
       const odd = ({ properties: { level, state } }) => (level ? 2 : 0) + (state === "good" ? 0 : 1);
       for (const { geometry, properties } of features.sensors.sort((a, b) => odd(a) - odd(b))) {
         const symbol = new Symbol(latlng(geometry.coordinates), { renderer: top, shape: "sensor", radius: 6, ...properties });
@@ -159,6 +157,46 @@ export default {
         this.own.symbols.set(properties.id, symbol);
         this.own.bounds.extend(symbol.getLatLng());
       }
+    },
+    drawMoving(features) {
+      const { groups, top } = this.own;
+      for (const name of MOVING) groups[name].clearLayers();
+      for (const name of ["shelters", "crews"])
+        for (const { geometry, properties } of features[name]) {
+          const symbol = new Symbol(latlng(geometry.coordinates), { renderer: top, shape: name, radius: 7, ...properties });
+          symbol.bindTooltip(() => plain(this[name === "shelters" ? "shelter" : "crew"](properties)));
+          if (name === "shelters") symbol.on("click", () => (window.location.href = `${window.path_prefix}/${this.language}/shelters/${encodeURIComponent(properties.id)}`));
+          groups[name].addLayer(symbol);
+        }
+      for (const { geometry, properties } of features.water) {
+        // a light dashed core on a dark edge: seen as a road under water without its colour
+        const lines = L.polyline(points(geometry.coordinates), { renderer: top, color: "#123a73", weight: 9, opacity: 0.85 });
+        const core = L.polyline(points(geometry.coordinates), { renderer: top, color: "#bfe0ff", weight: 4, dashArray: "2 7", interactive: false });
+        const most = properties.expected_60_m[1];
+        lines.bindTooltip(() => plain(`${this.texts["map.water"]} · ${Math.round(100 * properties.depth_m)} cm → ${most == null ? "?" : Math.round(100 * most)} cm`));
+        groups.water.addLayer(lines).addLayer(core);
+      }
+    },
+    async reloadMoving() {
+      if (!this.own.loaded || document.hidden) return;
+      const turn = this.own.loading;
+      const query = this.city ? `?city=${this.city}` : "";
+      try {
+        const answers = await Promise.all(MOVING.map((name) => read(`/api/v1/layers/${name}.geojson${query}`)));
+        if (turn !== this.own.loading) return;
+        this.drawMoving(Object.fromEntries(MOVING.map((name, i) => [name, answers[i].features])));
+        this.rezoom();
+      } catch {
+        // the bar says that nothing moves; the next turn tries again
+      }
+    },
+    shelter({ id, zh, en, mode, state, people, places, exposure }) {
+      const words = [this.named({ id, zh, en }), this.texts["shelter.state." + state], this.texts["shelter.mode." + mode], `${people ?? "?"} / ${places}`];
+      if (exposure === "threatened" || exposure === "flooded") words.push(this.texts["shelter.exposure." + exposure]);
+      return words.join(" · ");
+    },
+    crew({ id, zh, en, on_duty, orders }) {
+      return [this.named({ id, zh, en }), this.texts[on_duty ? "map.on_duty" : "map.off_duty"], say(this.texts["map.orders"], { n: orders })].join(" · ");
     },
     addAsset(name, geometry, properties) {
       const symbol = new Symbol(latlng(geometry.coordinates), { renderer: this.own.top, shape: properties.kind, radius: 6 });

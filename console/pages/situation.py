@@ -44,7 +44,7 @@ class Situation:
                 self._sensor_panel = SensorPanel()
             self._queue = AlarmQueue()
         self._map.show(
-            texts=texts.part("map", "level", "quantity", "sensor"),
+            texts=texts.part("map", "level", "quantity", "sensor", "shelter"),
             language=texts.language.value,
             tiles=desk.settings.console.tile_url,
         )

@@ -173,7 +173,7 @@ def test_sensors_and_readings(api: httpx.Client) -> None:
 
 
 def test_layers_are_geojson_and_come_once(api: httpx.Client) -> None:
-    for layer in ("pipes", "drains", "zones", "shelters", "crews", "sensors", "findings"):
+    for layer in ("pipes", "drains", "zones", "shelters", "crews", "water", "sensors", "findings"):
         answer = api.get(f"/layers/{layer}.geojson", params={"city": "220100"})
         collection = answer.json()
         assert answer.headers["content-type"] == "application/geo+json"

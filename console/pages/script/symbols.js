@@ -73,10 +73,26 @@ function sensor(ctx, x, y, r, { state, level, quantity }) {
   }
 }
 
+// Light: everyday use. Dark: emergency use. Filled from below by the share of places taken; ! unsafe, × closed.
+function shelter(ctx, x, y, r, { mode, state, people, places }) {
+  paint(ctx, "house", x, y, r, mode === "平" ? "#f1f4f2" : "#c9d8cf", "#22402f", mode === "平" ? 1.3 : 2.4, mode === "转换中" ? [3, 2] : []);
+  const share = places ? Math.min(1, (people ?? 0) / places) : 0;
+  if (share > 0) {
+    ctx.fillStyle = "#22402f";
+    const height = 1.5 * r * share;
+    ctx.fillRect(x - r * 0.5, y + r * 0.8 - height, r, height);
+  }
+  if (state === "unsafe") letter(ctx, "!", x, y, r * 1.3, share > 0.5 ? "#ffffff" : INK);
+  else if (state === "closed") cross(ctx, x, y, r * 0.5, INK);
+}
+
 const DRAW = {
   sensor,
-  shelters: (ctx, x, y, r) => paint(ctx, "house", x, y, r, "#dfe4e1", "#3d5a4a", 1.5),
-  crews: (ctx, x, y, r) => paint(ctx, "hexagon", x, y, r, "#e4dfe6", "#574a63", 1.5),
+  shelters: shelter,
+  crews: (ctx, x, y, r, { on_duty = true, orders = 0 }) => {
+    paint(ctx, "hexagon", x, y, r, orders ? "#574a63" : "#e4dfe6", "#574a63", 1.5, on_duty ? [] : [3, 2]);
+    if (orders && r > 6) letter(ctx, String(orders), x, y, r * 0.85, "#ffffff");
+  },
   pump: (ctx, x, y, r) => {
     paint(ctx, "circle", x, y, r * 1.1, "#d4d9dd", INK, 1.4);
     paint(ctx, "triangle", x, y, r * 0.55, INK, INK, 0.5);
@@ -103,6 +119,7 @@ const SAMPLES = {
   sensors: '<circle cx="11" cy="9" r="5" fill="#f7f8f9" stroke="#5b666e" stroke-width="1.4"/>',
   shelters: '<path d="M11 2l6.5 6v8h-13V8Z" fill="#dfe4e1" stroke="#3d5a4a" stroke-width="1.5"/>',
   crews: '<path d="M7.5 3h7l4 6-4 6h-7l-4-6Z" fill="#e4dfe6" stroke="#574a63" stroke-width="1.5"/>',
+  water: '<path d="M1 9h20" stroke="#123a73" stroke-width="8"/><path d="M1 9h20" stroke="#bfe0ff" stroke-width="3.5" stroke-dasharray="2 5"/>',
   findings: '<rect x="2" y="3" width="18" height="12" fill="#c8102e" fill-opacity=".12" stroke="#c8102e" stroke-width="1.5" stroke-dasharray="5 3"/>',
   good: '<circle cx="11" cy="9" r="5" fill="#f7f8f9" stroke="#5b666e" stroke-width="1.4"/>',
   doubtful: '<path d="M11 1.5l7 7.5-7 7.5-7-7.5Z" fill="#f7f8f9" stroke="#20272c" stroke-width="1.4"/><text x="11" y="12.5" text-anchor="middle" font-size="9" font-weight="700" fill="#20272c">?</text>',
