@@ -243,7 +243,7 @@ def _scope(store: Store, city: cities.City, settings: Settings) -> Scope:
         timezone=city.timezone,
         sensors=tuple(sensors.sensors(store, city_code=city.code)),
         zones=tuple(cities.zones(store, city.code)),
-        assets=tuple(cities.assets(store, city.code, {AssetKind.PIPE})),
+        assets=tuple(cities.assets(store, city.code, {AssetKind.PIPE, AssetKind.TANK})),
         drains=tuple(cities.assets(store, city.code, {AssetKind.CONDUIT, AssetKind.MANHOLE})),
         levels=cities.levels(store, city.code),
         learning_days=settings.detect.learning_days,

@@ -70,7 +70,8 @@ class Voice:
             del self._told[report.number]
             self._refined.pop(told.subject, None)
             return [self._finding(told, Phase.END, report.reason, at_s=at_s)]
-        told.flow_m3_per_h = max(told.flow_m3_per_h + report.flow_m3_per_h, 0.0)
+        now = next((leak.flow_m3_per_h for leak in self._tracker.leaks if leak.number == report.number), None)
+        told.flow_m3_per_h = max(told.flow_m3_per_h + report.flow_m3_per_h, 0.0) if now is None else now
         burst = handover.told_before(self._bursts(), told.zone_id, report.began_at, self._subjects())
         if told.own and burst is not None:
             ended = self._finding(told, Phase.END, LeakReason.HANDED_OVER, at_s=at_s, goes_on_as=burst.subject)

@@ -34,6 +34,8 @@ class LeakReason(StrEnum):
 
     PRESSURE_AND_BALANCE = "pressure-and-balance"
     """pressures and balance of a day are explained by a leak at these pipes, and by nothing else as well"""
+    BURST_WITHIN_MINUTES = "burst-within-minutes"
+    """a zone's inflow surged and the pressures of the minutes since are explained by a leak here"""
     KNOWN_LEAK_CHANGED = "known-leak-changed"
     LOSS_ENDED = "loss-ended"
     FLOW_CHANGED = "flow-changed"

@@ -24,6 +24,8 @@ _DRIFT_DAYS, _DRIFT_DEVIATIONS, _DRIFT_FIT, _DRIFT_ALONE = 10, 5.0, 0.8, 2.5
 _LAGS_H, _LAG_GAIN, _LAG_LEAST = 3, 0.15, 0.8
 """a shift of the course of two days that fits so much better, and fits at all"""
 _COURSE_H = 48
+_TOGETHER_LEAST, _TOGETHER_SHARE = 3, 0.1
+"""so many at once have one cause behind them (a line, a storm): the zone is told to be unknown, not each sensor"""
 FROZEN_BELOW_CEL = -10.0
 """a flat pressure in such air is taken as frozen: impulse lines freeze before the pipe does"""
 
@@ -80,6 +82,8 @@ class Memory:
     """[measured..., not expected...] of the pressures, hour by hour"""
     doubted: dict[str, str] = field(default_factory=dict)
     """sensor number -> reason"""
+    untold: list[str] = field(default_factory=list)
+    """of these, the ones that share their reason with so many that each is not told by itself"""
 
 
 class Upkeep:
@@ -129,14 +133,21 @@ class Upkeep:
                     found.setdefault(sensor, Doubt(sensor, UpkeepReason.SPIKE, {"spikes_a_day": spikes}))
         for one in (*self._drifting(days, scatter), *self._shifted()):
             found.setdefault(one.sensor, one)
-        said = [one for one in found.values() if memory.doubted.get(str(one.sensor)) != one.reason.value]
+        new = [one for one in found.values() if memory.doubted.get(str(one.sensor)) != one.reason.value]
+        shared = Counter(one.reason for one in new)
+        common = {reason for reason, count in shared.items() if count > max(_TOGETHER_LEAST, _TOGETHER_SHARE * self._n)}
+        said = [one for one in new if one.reason not in common]
         sound = self._sound(counts)
         for name, reason in list(memory.doubted.items()):
             if int(name) not in found and int(name) in sound:
-                said.append(Doubt(int(name), UpkeepReason.SOUND, {"was": reason}))
+                if name not in memory.untold:
+                    said.append(Doubt(int(name), UpkeepReason.SOUND, {"was": reason}))
                 del memory.doubted[name]
-        for one in found.values():
+        for one in new:
             memory.doubted[str(one.sensor)] = one.reason.value
+            told = one.reason not in common
+            memory.untold = [name for name in memory.untold if name != str(one.sensor)] + [str(one.sensor)] * (not told)
+        memory.untold = [name for name in memory.untold if name in memory.doubted]
         memory.counted = {name: count.tolist() for name, count in counts.items()}
         memory.samples, memory.spikes = 0, [0] * self._n
         return said

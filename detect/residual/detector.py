@@ -18,6 +18,7 @@ from datetime import datetime
 import numpy as np
 
 from detect.instant import LocalTime
+from detect.leak.city import uses_model
 from detect.port import Batch, Floats, History, Json, Learning, Order, Scope
 from detect.residual.event import Event, Leak, ResidualReason, open_event
 from detect.residual.model import ZoneModel
@@ -26,7 +27,7 @@ from detect.residual.profile import LEVEL_TIME_S, grid_of
 from detect.residual.report import burst, leak
 from detect.residual.study import conclude, study
 from detect.residual.watch import Frame, ZoneWatch
-from lifeline.asset import Sensor, ZoneKind
+from lifeline.asset import AssetKind, Sensor, ZoneKind
 from lifeline.finding import Finding, FindingKind, Phase
 from lifeline.units import SECONDS_PER_HOUR, Quantity
 from lifeline.verdict import Said, Verdict
@@ -54,7 +55,9 @@ class ResidualDetector:
     def __init__(self, scope: Scope) -> None:
         self._scope = scope
         self._local = LocalTime(scope.timezone)
-        dmas = [z for z in scope.zones if z.kind is ZoneKind.DMA]
+        # meters alone give no balance where a tank takes and gives water; the model's does, with the tank's level
+        tanks = {a.zone_id for a in scope.assets if a.kind is AssetKind.TANK} if uses_model(scope) else set()
+        dmas = [z for z in scope.zones if z.kind is ZoneKind.DMA and z.zone_id not in tanks]
         meters = {i for z in dmas for i in (*z.inflow, *z.outflow)}
         zone_ids = {z.zone_id for z in dmas}
         self.sensors: tuple[Sensor, ...] = tuple(
