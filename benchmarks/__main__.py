@@ -6,9 +6,9 @@ from pathlib import Path
 
 from benchmarks.table import Figure, show, write_json
 
-NAMES = ("ingest", "alarm_delay", "console", "startup", "shelters", "flood_cycle")
-LONG = ("ingest_sustained", "ingest_growth")
-"""A quarter of an hour each, run by name alone; `--share` makes a trial of them."""
+NAMES = ("ingest", "alarm_delay", "console", "startup", "shelters", "flood_cycle", "flood_storm")
+LONG = ("ingest_sustained", "ingest_ceiling", "ingest_growth")
+"""Ten minutes and more each, run by name alone; `--share` makes a trial of them."""
 
 
 def main() -> None:
