@@ -35,7 +35,7 @@ test: checks  ## all checks and every test that does not take minutes
 test-all: checks  ## all checks and every test
 	$(call check,pytest -n 2 $(ARGS),the failures are listed above; run one alone with `$(BIN)/pytest -k NAME`)
 
-bench:  ## measure each stage (ARGS="--json FILE" writes the figures; "ingest_sustained ingest_growth": 45 minutes)
+bench:  ## measure each stage (ARGS="--json FILE" writes the figures; "ingest_sustained ingest_ceiling ingest_growth": 45 minutes)
 	@deploy/local/bootstrap.sh test
 	$(BIN)/python -m benchmarks $(ARGS)
 
