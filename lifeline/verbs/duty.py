@@ -154,7 +154,7 @@ def kpi(
     """Show how much operators are asked to take in, beside the limits of EEMUA 191; exit code 1 beyond."""
     from alerts import policy
     from lifeline.kpi import Limits
-    from lifeline.store.kpis import report
+    from lifeline.store.alarm_figures import report
 
     settings = settings_module.load().alerts
     rules = (policy.load(Path(settings.policy_file)) if settings.policy_file else policy.load()).flood

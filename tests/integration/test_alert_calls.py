@@ -238,7 +238,7 @@ def test_a_bad_file_names_its_line_and_changes_nothing_also_after_a_restart(desk
     desk.roster.write_text(sound.replace('"wang", "li"', '"li", "wang"'), encoding="utf-8")
     desk.work()
     assert desk.rules.roster.shift[0].people == ("li", "wang"), "taken up without a restart"
-    with pytest.raises(SettingsError, match=r"shift\.0\.from"):
+    with pytest.raises(SettingsError, match=r"rule\.0\.slight"):
         desk.roster.write_text(sound.replace('from = "00:00"', 'from = "25:00"', 1), encoding="utf-8")
         Rules(desk.settings.alerts, None)
 
