@@ -172,7 +172,13 @@ def offer(
     """Asks a crew; the alarm is dispatched. Raises NotFoundError, IllegalTransitionError, StoreError."""
     with store.transaction() as connection:
         before = _one(connection, "lock", order_id)
-        deed = _Deed(OrderAction.OFFER, who, now, reasons[0] if reasons else "chosen", f"{crew_id}: {minutes:.0f} min")
+        deed = _Deed(
+            OrderAction.OFFER,
+            who,
+            now,
+            reasons[0] if reasons else "chosen",
+            f"{crew_id}: {minutes:.0f} min, {', '.join(reasons)}",
+        )
         after = _move(connection, before, deed, crew_id=crew_id, due_at=answer_by, due_what="answer")
         values = {
             "order_id": order_id, "crew_id": crew_id, "at": now, "answer_by": answer_by, "minutes": minutes,
