@@ -125,7 +125,9 @@ def _classifier(examples: Examples, columns: Ints, size: Size, rng: np.random.Ge
         l2_regularization=5.0, early_stopping=False, random_state=0,
         monotonic_cst=[0] * len(columns) + [-1, -1, 1],
     )  # fmt: skip
-    return model.fit(table, reached, sample_weight=weight)
+    model.fit(table, reached, sample_weight=weight)
+    model._feature_subsample_rng = None  # of no use once fitted, and a stored model need not hold it
+    return model
 
 
 def _drawn(examples: Examples, most: int, rng: np.random.Generator) -> Examples:

@@ -13,28 +13,24 @@ from detect.flood.features import FEATURES
 from detect.flood.nowcast import Nowcast
 from lifeline.errors import ReplayError
 
-_OWN = {
+_PARTS = {
     "detect.flood.nowcast": {"Nowcast", "Models"},
     "detect.flood.exceedance": {"Exceedance"},
     "detect.flood.known": {"Known"},
     "detect.flood.record": {"Record"},
-}
-_SKLEARN = (
-    "sklearn.ensemble._hist_gradient_boosting.", "sklearn.isotonic", "sklearn.preprocessing._label", "sklearn._loss.",
-)  # fmt: skip
-_NUMPY = {
-    "numpy": {"ndarray", "dtype", "float64", "float32", "bool_"},
+    "numpy": {"dtype", "ndarray"},
     "numpy._core.multiarray": {"_reconstruct", "scalar"},
     "numpy._core.numeric": {"_frombuffer"},
-    "numpy.dtypes": {"Float64DType", "Float32DType", "Int64DType", "BoolDType", "UInt8DType", "UInt32DType"},
-    "numpy.random._pickle": {"__randomstate_ctor", "__generator_ctor", "__bit_generator_ctor"},
-    "numpy.random._mt19937": {"MT19937"},
-    "numpy.random._pcg64": {"PCG64"},
-    "scipy.interpolate._interpolate": {"interp1d"},
-    "functools": {"partial"},
-    "builtins": {"set", "slice", "object"},
-    "copyreg": {"_reconstructor"},
+    "sklearn._loss._loss": {"CyHalfBinomialLoss"},
+    "sklearn._loss.link": {"Interval", "LogitLink"},
+    "sklearn._loss.loss": {"HalfBinomialLoss"},
+    "sklearn.ensemble._hist_gradient_boosting.binning": {"_BinMapper"},
+    "sklearn.ensemble._hist_gradient_boosting.gradient_boosting": {"HistGradientBoostingClassifier"},
+    "sklearn.ensemble._hist_gradient_boosting.predictor": {"TreePredictor"},
+    "sklearn.isotonic": {"IsotonicRegression"},
+    "sklearn.preprocessing._label": {"LabelEncoder"},
 }
+"""what a nowcast consists of, by module"""
 
 
 def made_with() -> str:
@@ -74,8 +70,6 @@ def from_bytes(content: bytes, *, sha256: str, written_with: str) -> Nowcast:
 
 class _Reader(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
-        allowed = name in _OWN.get(module, ()) or name in _NUMPY.get(module, ())
-        allowed = allowed or (module.startswith(_SKLEARN) and name.isidentifier())
-        if not allowed:
+        if name not in _PARTS.get(module, ()):
             raise pickle.UnpicklingError(f"{module}.{name} is no part of a flood model")
         return super().find_class(module, name)

@@ -41,7 +41,8 @@ SCOPE = Scope("220100", TIMEZONE, (PLACE,), (ZONE,), levels=LEVELS, drains=(*MAN
 def rising(minutes: int, cm_per_min: float = 1.0, then: int = 0) -> Batch:
     rise = np.arange(minutes, dtype=np.float64) * cm_per_min / 100.0
     depths: Floats = np.concatenate([np.zeros(5), rise, np.full(then, rise[-1])])
-    return Batch(np.zeros(len(depths), dtype=np.intp), START_S + 60.0 * np.arange(len(depths), dtype=np.float64), depths)
+    times = START_S + 60.0 * np.arange(len(depths), dtype=np.float64)
+    return Batch(np.zeros(len(depths), dtype=np.intp), times, depths)
 
 
 def part(batch: Batch, of: slice) -> Batch:
