@@ -3,7 +3,7 @@
 The readings of a quiet time go through the detector itself; what is judged is what the detector would work with.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
@@ -92,11 +92,12 @@ class Calibration:
 def calibrate(
     plan: Plan,
     instruments: Instruments,
-    samples: Iterable[tuple[int, Floats]],
+    samples: Sequence[tuple[int, Floats]],
     *,
     timezone: str,
     zone_names: Callable[[int], str],
     settings: Settings | None = None,
+    progress: Callable[[float], None] = lambda _: None,
 ) -> Calibration:
     """Feeds the detector with samples (time_s, (n_sensors,) in its units) in order, and looks at what it makes of them.
 
@@ -109,12 +110,13 @@ def calibrate(
     left: list[Floats] = []
     known: list[np.ndarray] = []
     n = plan.model.n_pressure
-    for time_s, sample in samples:
+    for number, (time_s, sample) in enumerate(samples, start=1):
         before = core.last_hour
         reports += core.push(np.array([time_s]), sample[None, :])
         hour = core.last_hour
         if hour is None or hour is before:
             continue
+        progress(0.8 * number / len(samples))
         known.append(np.isfinite(hour.pressure))
         if core.newest is not None:
             hours.append(hour.index * 3600.0)
@@ -124,6 +126,7 @@ def calibrate(
     measured = tracker is not None
     scatter = tracker.scatter if tracker is not None else core.assumed_scatter()
     sight = look(plan, scatter, chosen)
+    progress(1.0)
     left_m = np.array(left).reshape(-1, n)
     length = plan.network.length_m[plan.network.pipes]
     usable = np.mean(known, axis=0) if known else np.zeros(n)

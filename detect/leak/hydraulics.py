@@ -134,7 +134,8 @@ def respond(network: Network, state: State, *, heads: Sequence[int], flows: Sequ
     # h = r q^1.85  =>  dq/dh = q / (1.85 h); in still pipes r is not seen in the state, they conduct well
     conductance = np.where(is_pipe, np.maximum(flow, small) / (1.852 * np.maximum(drop, 1e-6)), 0.0)
     conductance = np.minimum(conductance, 1e6)
-    open_valve = np.array([k == "valve" for k in network.kind]) & (flow > small)
+    # a pump whose flow is not measured lifts by what it lifts now; without it the nodes behind hang in the air
+    open_valve = ~is_pipe & (flow > small)
     holding = _holding(network, state) & open_valve
     conductance[open_valve & ~holding] = 1e6
     closed = is_pipe & (flow == 0.0) & (drop > 1e-3)
@@ -160,7 +161,12 @@ def respond(network: Network, state: State, *, heads: Sequence[int], flows: Sequ
             matrix[down, n + k] = -1.0
         matrix[n + k, down] = 1.0
     # a head answers to node j as row i of the inverse: one solve with the transposed matrix per measured value
-    factor = splu(matrix.T.tocsc())
+    try:
+        factor = splu(matrix.T.tocsc())
+    except RuntimeError as error:
+        raise SimulationError(
+            "a part of the network hangs on no reservoir or tank", advice="open the pipe, valve or pump that feeds it"
+        ) from error
     right = np.zeros((n + len(valves), len(heads) + len(flows)))
     for column, node in enumerate(heads):
         right[node, column] = 1.0

@@ -122,6 +122,7 @@ def calibrate_leak(
     pack, network, instruments, pipes = _city(city)
     with progress_bar("signatures") as progress:
         plan = Plan(network, instruments.names, progress=progress)
+        progress(1.0)
     with progress_bar("readings") as progress:
         samples: list[tuple[int, Floats]] = []
         if not dry:
@@ -129,8 +130,10 @@ def calibrate_leak(
                 samples = list(samples_of(store, instruments, days=days, progress=progress))
         progress(1.0)
     names = _zone_names(pack, plan.signatures.pipe_zone.tolist(), pipes)
-    with progress_bar("calibrating"):
-        found = calibrate(plan, instruments, samples, timezone=pack.timezone, zone_names=lambda z: names[z])
+    with progress_bar("calibrating") as progress:
+        found = calibrate(
+            plan, instruments, samples, timezone=pack.timezone, zone_names=lambda z: names[z], progress=progress
+        )
     nodes_m = pipes.node_m(network.xy)[plan.layout.pressure_node]
     files = page(found, pipes, nodes_m, city=f"{pack.name.zh} {pack.name.en}", made_at=SystemClock().now())
     plan.close()

@@ -13,6 +13,7 @@ import pytest
 from benchmarks.leak_twin import PlannedLeak, make_twin
 from detect.instant import instant
 from detect.leak import workshop
+from detect.leak.balance import Sensors
 from detect.leak.detector import Plan, Report
 from detect.leak.evaluate import replay
 from detect.leak.live import LeakWatch, make
@@ -41,9 +42,7 @@ class City:
         network = read_network(inp)
         self.recording: Recording = read_recording(folder)
         names = self.recording.sensors
-        sensors = [_sensor(n, Quantity.PRESSURE) for n in names.pressure] + [
-            _sensor(n, Quantity.FLOW) for n in names.flow
-        ]
+        sensors = grid_sensors(names)
         degrees = np.array([LON, LAT]) + network.xy / METRES / np.array([np.cos(np.radians(LAT)), 1.0])
         pipes = tuple(
             Asset(
@@ -58,7 +57,7 @@ class City:
         ring = ((LON, LAT), (LON + 0.02, LAT), (LON + 0.02, LAT + 0.02), (LON, LAT))
         zone = Zone("T-DMA-1", "220100", ZoneKind.DMA, Name("区", "Zone"), "220104", ring, ("MAIN",), ())
         self.scope = Scope(
-            "220100", "UTC", tuple(sensors), (zone,), pipes, LEVELS,
+            "220100", "UTC", sensors, (zone,), pipes, LEVELS,
             network_inp=inp.read_text(), settings={"leak": {"expected_pressure": "model"}},
         )  # fmt: skip
         watch = LeakWatch(self.scope)
@@ -102,6 +101,12 @@ class City:
             if watch.listens(self.at(stop)):
                 watch.hear(standing, [])
             yield from watch.step(self.batch(start, stop), self.at(stop))
+
+
+def grid_sensors(names: Sensors) -> tuple[Sensor, ...]:
+    """Pressures and meters of a recording of the grid, `T-ELEMENT`."""
+    pressures = [_sensor(name, Quantity.PRESSURE) for name in names.pressure]
+    return (*pressures, *(_sensor(name, Quantity.FLOW) for name in names.flow))
 
 
 def _sensor(element: str, quantity: Quantity) -> Sensor:
