@@ -107,6 +107,7 @@ RULES: tuple[Rule, ...] = (
     _rule("POST", "/api/v1/alarms/{alarm_id}/photos", FIELD),
     _rule("GET", "/api/v1/photos/{photo_id}", READERS | FIELD),
     *(_rule("POST", f"/api/v1/alarms/{{alarm_id}}/{action.value}", roles) for action, roles in ACTIONS.items()),
+    _rule("POST", "/api/v1/alarms/{alarm_id}/publish", CHIEF),
     _rule("POST", "/api/v1/alarms/{alarm_id}/{action}", DESK),
     _rule("GET", "/api/v1/work-orders", READERS | FIELD),
     _rule("GET", "/api/v1/work-orders/{order_id}", READERS | FIELD),
@@ -127,6 +128,10 @@ RULES: tuple[Rule, ...] = (
     _rule("GET", "/api/v1/findings/{finding_id}", READERS),
     _rule("GET", "/api/v1/layers/{layer}.geojson", READERS),
     _rule("GET", "/api/v1/events", READERS),
+    _rule("GET", "/api/v1/cap/feed.atom", READERS),
+    _rule("GET", "/api/v1/cap/public/feed.atom", None),  # these two only where console.public_warnings is on
+    _rule("GET", "/api/v1/cap/public/{identifier}.xml", None),
+    _rule("GET", "/api/v1/cap/{identifier}.xml", READERS),
     _rule("GET", "/api/sensorthings/v1.1/{path:path}", READERS),
 )
 

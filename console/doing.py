@@ -5,9 +5,9 @@ from uuid import UUID
 
 from console.access import may
 from lifeline.alarm import Alarm, AlarmAction
-from lifeline.errors import AccessError, StaleVersionError
+from lifeline.errors import AccessError, IllegalTransitionError, StaleVersionError
 from lifeline.person import Person, Role
-from lifeline.store import alarms, work_orders
+from lifeline.store import alarms, bulletins, work_orders
 from lifeline.store.pool import Store
 from lifeline.work_order import ON_ALARM, TRANSITIONS, OrderAction, WorkOrder
 
@@ -39,6 +39,8 @@ def act(
     require_city(person, before.city_code)
     if not may(person.roles, action):
         raise AccessError(f"your role does not {action.value} alarms", advice="docs/console.md says who may what")
+    if action is AlarmAction.SHELVE and not note.strip():
+        raise IllegalTransitionError("a shelved alarm needs a reason", advice="say why in the note")
     through = _THROUGH_ORDER.get(action)
     order = live_order(store, alarm_id) if through else None
     if through is None or order is None or (order.state, through) not in TRANSITIONS:
@@ -52,6 +54,14 @@ def act(
         )
     act_on_order(store, order, through, person=person, now=now, note=note)
     return alarms.alarm(store, alarm_id)
+
+
+def publish(store: Store, alarm_id: int, *, person: Person, now: datetime) -> None:
+    """Signs, by name, that the public is told of an alarm. Raises AccessError, NotFoundError, StoreError."""
+    require_city(person, alarms.alarm(store, alarm_id).city_code)
+    if Role.SUPERVISOR not in person.roles:
+        raise AccessError("a supervisor signs what the public is told", advice="ask one")
+    bulletins.approve(store, alarm_id, by=person.name, now=now)
 
 
 def act_on_order(

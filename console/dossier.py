@@ -15,7 +15,9 @@ from lifeline.asset import Sensor
 from lifeline.clock import Clock
 from lifeline.finding import FindingKind
 from lifeline.store import alarms as alarm_store
-from lifeline.store import views
+from lifeline.store import flood_forecasts, views
+from lifeline.store.duty import Call, calls_of
+from lifeline.store.flood_forecasts import FloodForecast
 from lifeline.store.notices import Notice, notices_of
 from lifeline.store.photos import Photo, photos
 from lifeline.store.pool import Store
@@ -37,6 +39,8 @@ class Dossier:
     events: Sequence[AlarmEvent]
     finding: dict[str, Any] | None
     notices: Sequence[Notice]
+    calls: Sequence[Call]
+    """who was called to it, rung after rung"""
     photos: Sequence[Photo]
     people: tuple[int, int] | None
     """within PEOPLE_RADIUS_M: all, and those with special needs"""
@@ -80,6 +84,7 @@ class Dossiers:
             events=alarm_store.events(store, alarm_id),
             finding=finding,
             notices=notices_of(store, alarm_id),
+            calls=calls_of(store, alarm_id),
             photos=photos(store, alarm_id),
             people=(
                 views.people_near(store, city=alarm.city_code, position=alarm.position, radius_m=PEOPLE_RADIUS_M)
@@ -98,12 +103,27 @@ class Dossiers:
             if now := self._feed.sensor(sensor_id):
                 points = measured(self._store, now.sensor, alarm.began_at - lead, end)
                 curves[now.sensor.quantity].append(Curve(now.sensor.sensor_id, points))
+                if now.sensor.quantity is Quantity.WATER_DEPTH and not alarm.closed_at:
+                    curves[now.sensor.quantity] += fan(flood_forecasts.of_city(self._store, alarm.city_code), sensor_id)
         own = explained((finding.get("explanation") or {}).get("curve"))
         if own and own.name in curves and len(curves[Quantity(own.name)]) == 1:
             curves[Quantity(own.name)] += [line for line in own.curves if line.other]  # the sensor's own: one picture
             own = None
         seen = [of_quantity(quantity, *lines) for quantity, lines in curves.items()]
         return tuple(([own] if own else []) + seen)
+
+
+def fan(forecasts: Sequence[FloodForecast], sensor_id: str) -> list[Curve]:
+    """What is foreseen at a place as three lines from now on: the middle, and where one in ten is below and above."""
+    found = next((one for one in forecasts if one.sensor_id == sensor_id), None)
+    if found is None or max(found.quantiles_60_m, default=0.0) <= 0.0:
+        return []
+    ahead = [found.made_at + timedelta(minutes=minutes) for minutes in (0, 30, 60)]
+    lines = zip(("fan_low", "fan_middle", "fan_high"), found.quantiles_30_m, found.quantiles_60_m, strict=True)
+    return [
+        Curve(name, list(zip(ahead, (found.depth_m, in_30, in_60), strict=True)), other=True)
+        for name, in_30, in_60 in lines
+    ]
 
 
 _OF_PEOPLE = (FindingKind.BURST, FindingKind.LEAK, FindingKind.FLOOD)

@@ -36,23 +36,20 @@ class Guests:
 
 
 def invite(store: Store, pack: CityPack, *, now: datetime) -> Guests:
-    """Makes whoever is missing; crew and warden belong to the first crew and shelter of `pack`. Raises StoreError."""
-    crew_id = pack.crews[0].crew_id if pack.crews else None
+    """Makes whoever is missing; the warden looks after the first shelter of `pack`. Raises StoreError."""
     shelter_ids = [one.shelter_id for one in pack.shelters[:1]]
     guests = []
     for role, name in _NAMES.items():
-        who = _somebody(store, role.value, name, role, crew_id=crew_id, shelter_ids=shelter_ids, now=now)
+        who = _somebody(store, role.value, name, role, shelter_ids=shelter_ids, now=now)
         password = secrets.token_urlsafe(9)
         people.set_password(store, who, password, by=_BY, now=now)
         guests.append(Guest(role, who.login, password, people.enter_link(store, who.login, by=_BY, now=now)))
-    simulated = _somebody(store, *_SIMULATED, Role.CREW, crew_id=None, shelter_ids=(), now=now)
+    simulated = _somebody(store, *_SIMULATED, Role.CREW, shelter_ids=(), now=now)
     token = sessions.add_token(store, simulated.login, name="demo", read_only=False, days=_TOKEN_DAYS, by=_BY, now=now)
     return Guests(guests, token)
 
 
-def _somebody(
-    store: Store, login: str, name: str, role: Role, *, crew_id: str | None, shelter_ids: Sequence[str], now: datetime
-) -> Person:
+def _somebody(store: Store, login: str, name: str, role: Role, *, shelter_ids: Sequence[str], now: datetime) -> Person:
     try:
         return people.person(store, login)
     except NotFoundError:
@@ -61,7 +58,6 @@ def _somebody(
             login=login,
             name=name,
             roles=[role],
-            crew_id=crew_id if role is Role.CREW else None,
             shelter_ids=shelter_ids if role is Role.WARDEN else (),
             by=_BY,
             now=now,

@@ -8,10 +8,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
@@ -20,13 +21,14 @@ CHROMIUM = "/usr/bin/chromium"
 _ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 _SETTLE_MS = 4000
 _PATIENCE_S = 60.0
-_SHOTS = (
+_SHOTS: tuple[Any, ...] = (
     ("login-zh", "", "login", 1280, 720),
     ("cities-zh", "operator", "zh", 1600, 900),
     ("situation-zh", "operator", "zh?city=220100", 1600, 900),
     ("situation-en", "operator", "en?city=220100", 1600, 900),
     ("alarm-zh", "operator", "zh?city=220100&alarm={alarm}", 1600, 1200),
     ("alarm-en", "operator", "en?city=220100&alarm={alarm}", 1600, 1200),
+    ("dispatched-zh", "operator", "zh?city=220100&alarm={alarm}", 1600, 1000, "[data-action='dispatch']"),
     ("history-zh", "operator", "zh/history", 1600, 600),
     ("sensors-zh", "operator", "zh/sensors?city=220100", 1600, 900),
     ("sensor-en", "operator", "en/sensors/CC-F-01?days=7", 1600, 900),
@@ -40,7 +42,7 @@ _SHOTS = (
     ("search-en", "operator", "en/search?q=CC", 1600, 900),
     ("phone-zh", "operator", "zh?city=220100", 412, 915),
     ("crew-zh", "crew", "zh/crew", 412, 915),
-    ("warden-zh", "warden", "zh/warden", 412, 915),
+    ("warden-zh", "warden", "zh/warden", 412, 915, "[data-do='opened']", "[data-step='10']", "[data-do='count']"),
     ("warden-en", "warden", "en/warden", 412, 915),
 )
 
@@ -65,9 +67,9 @@ def main() -> None:
     with _demo() as demo, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=_ARGUMENTS)
         people = {"": browser.new_context()} | {role: _entered(browser, link) for role, link in demo.links.items()}
-        for name, who, page, width, height in _SHOTS:
+        for name, who, page, width, height, *taps in _SHOTS:
             path = page.format(alarm=demo.alarm)
-            _shoot(people[who], f"{demo.url}/{path}", folder / f"{name}.png", width, height)
+            _shoot(people[who], f"{demo.url}/{path}", folder / f"{name}.png", width, height, taps)
         browser.close()
 
 
@@ -82,7 +84,7 @@ def _entered(browser: Browser, link: str) -> BrowserContext:
     return context
 
 
-def _shoot(people: BrowserContext, url: str, file: Path, width: int, height: int) -> None:
+def _shoot(people: BrowserContext, url: str, file: Path, width: int, height: int, taps: Sequence[str]) -> None:
     page = people.new_page()
     page.set_viewport_size({"width": width, "height": height})
     page.goto(url, timeout=_PATIENCE_S * 1000)
@@ -90,6 +92,8 @@ def _shoot(people: BrowserContext, url: str, file: Path, width: int, height: int
         "[data-alarm], [data-row], .ll-plot canvas, [data-leaf], .ll-empty, .empty, [data-about], [name='login']",
         timeout=_PATIENCE_S * 1000,
     )
+    for tap in taps:
+        page.click(tap, timeout=_PATIENCE_S * 1000)
     page.wait_for_timeout(_SETTLE_MS)  # the map draws its layers one after the other
     page.screenshot(path=file)
     page.close()

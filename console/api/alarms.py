@@ -72,6 +72,12 @@ def router(store: Store, clock: Clock) -> APIRouter:
             notices=[NoticeDocument.model_validate(notice) for notice in notices_of(store, alarm_id)],
         )
 
+    @routes.post("/alarms/{alarm_id}/publish", status_code=202, responses=responses(404))
+    def publish(request: Request, alarm_id: Id) -> AlarmDocument:
+        """A supervisor signs that the public is told of the alarm as it is now; the alerts stage then does it."""
+        doing.publish(store, alarm_id, person=visitor_of(request).person, now=clock.now())
+        return AlarmDocument.of(alarm_store.alarm(store, alarm_id))
+
     @routes.post("/alarms/{alarm_id}/{action}", responses=responses(404, 409))
     def act(request: Request, alarm_id: Id, action: AlarmAction, body: ActionRequest) -> AlarmDocument:
         """Does `action` on the version of the alarm that the person saw; gives the alarm as it is then."""

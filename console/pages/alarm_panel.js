@@ -23,7 +23,7 @@ export default {
             :placeholder="texts['detail.note'] + ' · ' + texts['detail.note_hint']"></textarea>
           <div class="ll-actions">
             <button v-for="one in alarm.actions" :key="one.action" type="button" :class="{ main: one.main }"
-              :data-action="one.action" :disabled="one.action === 'note' && !note.trim()" @click="choose(one)">{{ one.label }}</button>
+              :data-action="one.action" :disabled="(one.action === 'note' || one.hours) && !note.trim()" :title="one.hours && !note.trim() ? texts['act.needs_reason'] : null" @click="choose(one)">{{ one.label }}</button>
           </div>
         </template>
       </section>
@@ -48,6 +48,8 @@ export default {
             <td>{{ one.id }}</td><td><span class="ll-share" :style="{ width: width(one) }"></span>{{ one.percent }}%</td></tr></table>
         </template>
       </section>
+      <section v-if="alarm.calls.length"><h3>{{ texts["detail.calls"] }}</h3>
+        <table class="ll-table"><tr v-for="(one, i) in alarm.calls" :key="i"><th>{{ one.at }}</th><td>{{ one.who }}</td><td>{{ one.answer }}</td></tr></table></section>
       <section v-if="alarm.photos.length"><h3>{{ texts["detail.photos"] }}</h3>
         <div class="ll-photos"><a v-for="one in alarm.photos" :key="one.id" :href="'/api/v1/photos/' + one.id" target="_blank" rel="noopener">
           <img :src="'/api/v1/photos/' + one.id" :alt="one.alt" loading="lazy" /></a></div></section>

@@ -11,13 +11,15 @@ from console.curves import Mark, Picture, options
 from console.dossier import Dossier
 from console.pages.desk import Desk
 from console.words import moment, percent, value
-from lifeline.alarm import AlarmAction, AlarmEvent, AlarmState, allowed_actions
+from lifeline.alarm import ENDED, AlarmAction, AlarmEvent, AlarmState, allowed_actions
 from lifeline.person import Person, Role
 from lifeline.provision import WORDS
 from lifeline.store.notices import Notice
 from lifeline.store.views import LiveAlarm
 from lifeline.units import SECONDS_PER_HOUR, Quantity
 
+PUBLISH = "publish"
+"""What a supervisor signs: that the public is told."""
 CONFIRMED = frozenset({AlarmAction.CANCEL, AlarmAction.CLOSE})
 """What cannot be taken back is asked for twice."""
 _MAIN = (
@@ -117,7 +119,20 @@ def panel(desk: Desk, dossier: Dossier, roles: Collection[Role], *, now: datetim
             }
             for action in PEOPLE_ACTIONS
             if action in allowed_actions(alarm.state) and may(roles, action)
-        ],
+        ]
+        + (
+            [
+                {
+                    "action": PUBLISH,
+                    "label": texts("act.publish"),
+                    "main": False,
+                    "confirm": texts("act.publish_confirm"),
+                    "hours": False,
+                }
+            ]
+            if Role.SUPERVISOR in roles and alarm.state not in ENDED
+            else []
+        ),
         "pictures": [
             options(_worded(desk, picture), texts.known("quantity", picture.name), marks, timezone)
             for picture in dossier.pictures
@@ -128,12 +143,26 @@ def panel(desk: Desk, dossier: Dossier, roles: Collection[Role], *, now: datetim
             for one in finding.get("candidates", [])[:_CANDIDATES]
         ],
         "provisions": [{"article": provision.value, "words": WORDS[provision]} for provision in alarm.provisions],
+        "calls": [
+            {
+                "at": moment(one.at, timezone, now=now),
+                "who": f"{one.person} · {texts.known('duty', one.role)}",
+                "answer": _answered(desk, dossier, one.person),
+            }
+            for one in dossier.calls
+        ],
         "photos": [
             {"id": one.photo_id, "alt": f"{one.by} {moment(one.at, timezone, now=now)}"} for one in dossier.photos
         ],
         "notices": [_notice(desk, notice, timezone, now) for notice in dossier.notices],
         "history": [_event(desk, event, timezone, now) for event in reversed(dossier.events)],
     }
+
+
+def _answered(desk: Desk, dossier: Dossier, person: str) -> str:
+    """Whether somebody who was called did anything about the alarm."""
+    act = next((event for event in dossier.events if event.actor == person), None)
+    return desk.texts(f"action.{act.action.value}") if act else desk.texts("detail.no_answer")
 
 
 def calls(desk: Desk, person: Person) -> list[Json]:

@@ -7,7 +7,7 @@ export default {
     <section class="ll-leaf" :data-leaf="leaf.id">
       <div class="ll-filters"><h1>{{ leaf.title }}</h1><span v-if="leaf.chip" class="ll-chip">{{ leaf.chip }}</span><span>{{ leaf.sub }}</span></div>
       <div v-if="leaf.actions.length" class="ll-leaf-acts">
-        <textarea class="ll-note" rows="1" maxlength="2000" v-model="note" :aria-label="texts['detail.note']" :placeholder="texts['detail.note']"></textarea>
+        <textarea v-if="leaf.version != null" class="ll-note" rows="1" maxlength="2000" v-model="note" :aria-label="texts['detail.note']" :placeholder="texts['detail.note']"></textarea>
         <label v-if="leaf.number">{{ leaf.number }} <input type="number" min="0" max="1000000" v-model.number="number" data-number /></label>
         <div class="ll-actions"><button v-for="one in leaf.actions" :key="one.action" type="button" :class="{ main: one.main }" :data-action="one.action" @click="choose(one)">{{ one.label }}</button></div>
         <div v-if="asked" class="ll-dialog" role="alertdialog" :aria-label="asked.label"><p>{{ asked.confirm }}</p>
@@ -16,7 +16,7 @@ export default {
       <dl class="ll-facts"><template v-for="fact in leaf.facts" :key="fact.label"><dt>{{ fact.label }}</dt><dd><a v-if="fact.href" :href="fact.href">{{ fact.text }}</a><template v-else>{{ fact.text }}</template></dd></template></dl>
       <div v-if="leaf.pictures.length" class="ll-leaf-pictures"><Chart v-for="(picture, i) in leaf.pictures" :key="leaf.id + i" :options="picture" /></div>
       <section v-for="table in leaf.tables" :key="table.title"><h2>{{ table.title }}</h2>
-        <p v-if="!table.rows.length" class="ll-quiet">{{ texts["list.empty"] }}</p>
+        <p v-if="!table.rows.length" class="ll-quiet">{{ texts["list.none"] }}</p>
         <table v-else class="ll-sheet"><thead><tr><th v-for="word in table.columns" :key="word" scope="col">{{ word }}</th></tr></thead>
           <tbody><tr v-for="(row, i) in table.rows" :key="i"><td v-for="(cell, k) in row" :key="k"><a v-if="cell && cell.href" :href="cell.href">{{ cell.text }}</a><template v-else>{{ cell }}</template></td></tr></tbody></table></section>
     </section>`,

@@ -21,6 +21,7 @@ export default {
       <p v-else-if="busy" class="ll-map-note">{{ texts["map.loading"] }}</p>
       <button type="button" class="ll-map-fit" @click="fit()">{{ texts["map.fit"] }}</button>
       <details class="ll-legend" :open="roomy"><summary>{{ texts["map.legend"] }}</summary>
+        <label v-if="tiles"><input type="checkbox" v-model="base" /><span v-html="sample('zones')"></span>{{ texts["map.base"] }}</label>
         <label v-for="name in layers" :key="name"><input type="checkbox" v-model="visible[name]" />
           <span v-html="sample(name)"></span>{{ texts["map." + name] }}</label>
         <hr /><span v-for="state in ['good', 'doubtful', 'silent']" :key="state" class="ll-legend-state">
@@ -36,9 +37,13 @@ export default {
     visible: Object.fromEntries(LAYERS.map((name) => [name, true])),
     roomy: window.innerWidth >= 1500,
     busy: true,
+    base: true,
     problem: "",
   }),
   watch: {
+    base(on) {
+      on ? this.own.base.addTo(this.own.map) : this.own.base.remove();
+    },
     city() {
       this.load(true);
     },
@@ -69,7 +74,7 @@ export default {
     map.setView([43.88, 125.32], 12);
     L.control.zoom({ position: "topright", zoomInTitle: this.texts["map.zoom_in"], zoomOutTitle: this.texts["map.zoom_out"] }).addTo(map);
     L.control.scale({ imperial: false, position: "bottomright" }).addTo(map);
-    if (this.tiles) L.tileLayer(this.tiles).addTo(map);
+    if (this.tiles) this.own.base = L.tileLayer(this.tiles).addTo(map);
     map.createPane("ground").style.zIndex = 350;
     map.getPane("ground").style.pointerEvents = "none";
     this.own.ground = L.canvas({ pane: "ground", padding: 0.3 });

@@ -58,7 +58,7 @@ class ReportPage:
         texts = self._desk.texts
         page: Json = {
             "id": "report", "title": texts("page.report"), "sub": texts("list.days", n=self._days), "chip": "",
-            "version": 0, "facts": [], "pictures": [], "tables": [], "number": "",
+            "version": None, "facts": [], "pictures": [], "tables": [], "number": "",
             "actions": [
                 {"action": f"days-{n}", "label": texts("list.days", n=n), "main": n == self._days, "confirm": ""}
                 for n in _SPANS

@@ -38,7 +38,7 @@ class SearchPage:
 
     def _page(self, tables: list[Json]) -> Json:
         return {
-            "id": "search", "title": self._desk.texts("page.search"), "sub": self._words, "chip": "", "version": 0,
+            "id": "search", "title": self._desk.texts("page.search"), "sub": self._words, "chip": "", "version": None,
             "actions": [], "facts": [], "pictures": [], "tables": [one for one in tables if one["rows"]], "number": "",
         }  # fmt: skip
 

@@ -12,8 +12,8 @@ from console.access import DESK, may
 from console.curves import Curve
 from console.dossier import Dossier, measured
 from console.feed import Change
+from console.pages.alarm_view import PUBLISH, calls, panel, rows
 from console.pages.alarm_view import actor as by_whom
-from console.pages.alarm_view import calls, panel, rows
 from console.pages.desk import Desk
 from console.pages.frame import Frame
 from console.pages.parts import AlarmPanel, AlarmQueue, NetworkMap, SensorPanel
@@ -122,6 +122,9 @@ class Situation:
         await self._act(int(asked["id"]), int(asked["version"]), AlarmAction.ACKNOWLEDGE)
 
     async def _act_as_told(self, asked: Json) -> None:
+        if asked["action"] == PUBLISH:
+            await self._publish(int(asked["id"]))
+            return
         await self._act(
             int(asked["id"]),
             int(asked["version"]),
@@ -163,6 +166,22 @@ class Situation:
             self._alarm_panel.show(message="")
             self._alarm_panel.run_method("written")
             frame.say(texts("act.done", action=texts(f"action.{action.value}")), "positive")
+
+    async def _publish(self, alarm_id: int) -> None:
+        """The public is told, because a named person signed it."""
+        frame, texts = self._frame, self._texts
+        if not await frame.still():
+            return
+        try:
+            await asyncio.to_thread(
+                doing.publish, self._desk.store, alarm_id, person=frame.person, now=self._desk.clock.now()
+            )
+        except (AccessError, NotFoundError):
+            frame.say(texts("act.not_yours"), "warning")
+        except StoreError:
+            frame.say(texts("act.away"), "negative")
+        else:
+            frame.say(texts("act.recorded"), "positive")
 
     async def _explain_refusal(self, alarm_id: int) -> None:
         """Somebody was first: shows the alarm as it is now, and who did what."""

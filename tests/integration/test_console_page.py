@@ -206,6 +206,9 @@ def test_history_and_sensors_are_found_and_read_over_a_longer_time(
         expect(page).to_have_url(f"{console.url}/zh/sensors/CC-WD-01?days=365")
         with page.expect_download() as download:
             page.click(".ll-plot a[download]")
+        with page.expect_download() as picture:
+            page.click("[data-png]")
+        assert Path(picture.value.path()).read_bytes().startswith(b"\x89PNG")
         lines = Path(download.value.path()).read_text(encoding="utf-8").splitlines()
         assert lines[0] == "observed_at,received_at,water_depth_m,quality,reason"
         assert len(lines) == 61

@@ -8,7 +8,9 @@ import pytest
 from console.pages.registers import WARNED
 from console.sensing import SensorState, StateReason
 from console.texts import Language, Texts
+from detect.flood.foresight import ForesightReason
 from detect.flood.levels import FloodReason
+from detect.flood.street_burst import StreetBurstReason
 from detect.heating import HeatingReason
 from detect.leak.telling import LeakReason
 from detect.leak.upkeep import UpkeepReason
@@ -105,7 +107,7 @@ GROUPS: dict[str, list[str]] = {
     ],
     "queue": ["sound_on", "sound_off"],
     "answer": [*(one.value for one in Outcome), *(one.value for one in Refusal)],
-    "curve": ["observed", "expected", "threshold"],
+    "curve": ["observed", "expected", "threshold", "fan_low", "fan_middle", "fan_high"],
     "rule": [
         one.value
         for reasons in (
@@ -116,6 +118,8 @@ GROUPS: dict[str, list[str]] = {
             UpkeepReason,
             HeatingReason,
             BacklogReason,
+            ForesightReason,
+            StreetBurstReason,
         )
         for one in reasons
     ],

@@ -18,6 +18,12 @@ export const Chart = {
     this.own.observer = new ResizeObserver(() => this.own.chart.resize());
     this.own.observer.observe(this.$el);
   },
+  methods: {
+    save(name) {
+      const href = this.own.chart.getDataURL({ type: "png", pixelRatio: 2, backgroundColor: "#ffffff" });
+      Object.assign(document.createElement("a"), { href, download: name }).click();
+    },
+  },
   unmounted() {
     this.own.observer.disconnect();
     this.own.chart.dispose();
