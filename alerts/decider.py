@@ -186,6 +186,8 @@ class Decider:
         rhythm, now, after, level_at = policy.rhythm, opened.now, standing.alarm, None
         if why := lifecycle.over(alarm, now, rhythm):
             action = AlarmAction.CLOSE
+        elif why := lifecycle.expired(alarm, now, rhythm):
+            action = AlarmAction.EXPIRE
         elif why := lifecycle.shelf_ended(alarm, now):
             action = AlarmAction.UNSHELVE
         elif why := lifecycle.confirmed(alarm, now, policy.rule_of(alarm.kind).hold_s):

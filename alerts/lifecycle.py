@@ -44,6 +44,8 @@ class Why(StrEnum):
     NOTHING_TO_CLEAR = "nothing-to-clear"
     """no live alarm, or it is cleared already"""
     OVER_AND_SEEN = "over-and-seen"
+    OVER_BY_ITSELF = "over-by-itself"
+    """of a kind that nobody need have seen"""
     """closed by itself: the condition ended, stayed away, and a person has seen the alarm"""
     SHELF_ENDED = "shelf-ended"
     """shelved until now"""
@@ -106,6 +108,13 @@ def over(alarm: Alarm, now: datetime, rhythm: Rhythm) -> Why | None:
     if seen and now - alarm.cleared_at >= timedelta(seconds=rhythm.settle_s):
         return Why.OVER_AND_SEEN if alarm.state is not AlarmState.SUPPRESSED else Why.EXPLAINED
     return None
+
+
+def expired(alarm: Alarm, now: datetime, rhythm: Rhythm) -> Why | None:
+    """Why a live alarm that nobody has seen ends by itself now; None while it must not. Policy names the kinds."""
+    if alarm.state is not AlarmState.OPEN or alarm.kind not in rhythm.expires or alarm.cleared_at is None:
+        return None
+    return Why.OVER_BY_ITSELF if now - alarm.cleared_at >= timedelta(seconds=rhythm.settle_s) else None
 
 
 def confirmed(alarm: Alarm, now: datetime, hold_s: float) -> Why | None:

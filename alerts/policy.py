@@ -163,10 +163,15 @@ class Doubt(BaseModel):
 
 
 class Rhythm(BaseModel):
-    """How alarms behave in time. Only levels from `hold_from` on downwards are held back for `hold_s` of their rule."""
+    """How alarms behave in time. Only levels from `hold_from` on downwards are held back for `hold_s` of their rule.
+
+    Alarms of the kinds in `expires` end by themselves when their condition is over, whether anybody has seen them or
+    not; all others stay until somebody has.
+    """
 
     model_config = _STRICT
     settle_s: Seconds
+    expires: tuple[KindName, ...] = Field((), strict=False)
     hold_off_s: Seconds
     hold_from: LevelName
     lower_after_s: Seconds

@@ -63,6 +63,8 @@ class AlarmAction(StrEnum):
     """what explained it is over, and it is still there"""
     LAPSE = "lapse"
     """it was acknowledged, and nothing followed"""
+    EXPIRE = "expire"
+    """it is over, and of a kind that nobody need have seen"""
     ACKNOWLEDGE = "acknowledge"
     DISPATCH = "dispatch"
     ACCEPT = "accept"
@@ -81,7 +83,12 @@ FINDING_ACTIONS = frozenset(
     {AlarmAction.OPEN, AlarmAction.ESCALATE, AlarmAction.LOWER, AlarmAction.CLEAR, AlarmAction.RETURN}
 )
 """What only a finding can cause."""
-SYSTEM_ACTIONS = FINDING_ACTIONS | {AlarmAction.SUPPRESS, AlarmAction.RELEASE, AlarmAction.LAPSE}
+SYSTEM_ACTIONS = FINDING_ACTIONS | {
+    AlarmAction.SUPPRESS,
+    AlarmAction.RELEASE,
+    AlarmAction.LAPSE,
+    AlarmAction.EXPIRE,
+}
 """What people cannot do: what findings cause, other alarms and time. The rest are people's, or the system's in their
 stead (closing what is over)."""
 
@@ -99,6 +106,7 @@ TRANSITIONS: dict[tuple[AlarmState, AlarmAction], AlarmState] = {
     (_S.CANDIDATE, _A.ESCALATE): _S.OPEN,
     (_S.CANDIDATE, _A.CLOSE): _S.CLOSED,
     (_S.OPEN, _A.SUPPRESS): _S.SUPPRESSED,
+    (_S.OPEN, _A.EXPIRE): _S.CLOSED,
     (_S.SUPPRESSED, _A.RELEASE): _S.OPEN,
     (_S.SUPPRESSED, _A.CLOSE): _S.CLOSED,
     (_S.SUPPRESSED, _A.ESCALATE): _S.OPEN,

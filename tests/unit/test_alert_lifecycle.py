@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts.assess import Assessment, Ground
-from alerts.lifecycle import Decision, Step, Why, confirmed, decide, lapsed, level_fell, over, shelf_ended
+from alerts.lifecycle import Decision, Step, Why, confirmed, decide, expired, lapsed, level_fell, over, shelf_ended
 from alerts.policy import load
 from lifeline.alarm import ENDED, Alarm, AlarmState, Level, Standing
-from lifeline.finding import Finding, Phase
+from lifeline.finding import Finding, FindingKind, Phase
 from lifeline.provision import Provision
 from tests.alert_parts import FLOOD, START, later
 
@@ -152,6 +152,16 @@ def test_a_candidate_becomes_an_alarm_when_it_has_lasted() -> None:
     assert confirmed(held, START + timedelta(seconds=59), 60.0) is None
     assert confirmed(replace(held, cleared_at=START), START + timedelta(hours=1), 60.0) is None
     assert confirmed(ALARM, START + timedelta(hours=1), 60.0) is None
+
+
+@pytest.mark.parametrize("state", AlarmState)
+def test_a_backlog_that_is_over_ends_unseen(state: AlarmState) -> None:
+    settled = START + timedelta(minutes=30, seconds=RHYTHM.settle_s)
+    backlog = replace(CLEARED, state=state, kind=FindingKind.BACKLOG)
+    assert expired(backlog, settled, RHYTHM) is (Why.OVER_BY_ITSELF if state is AlarmState.OPEN else None)
+    assert expired(backlog, settled - timedelta(seconds=1), RHYTHM) is None
+    assert expired(replace(backlog, cleared_at=None), settled, RHYTHM) is None
+    assert expired(replace(CLEARED, state=state), settled, RHYTHM) is None
 
 
 @pytest.mark.parametrize("level", Level)
