@@ -21,7 +21,7 @@ from alerts.text import catalogue
 from lifeline import log
 from lifeline.alarm import Alarm, Level
 from lifeline.asset import Position
-from lifeline.finding import Finding
+from lifeline.finding import DRILL, Finding
 from lifeline.settings import AlertsSettings
 from lifeline.store import bulletins
 from lifeline.store.bulletins import Draft, Earlier
@@ -61,6 +61,8 @@ class Bulletins:
 
     def _publish(self, opened: Docket, alarm: Alarm, policy: Policy, status: Status, by: str) -> tuple[str, int | None]:
         """Writes the next message about an alarm: what came of it, and its number."""
+        if status is Status.ACTUAL and alarm.subject.startswith(DRILL):
+            return "refused: a drill is never meant", None
         earlier = bulletins.earlier(opened.connection, alarm.alarm_id, status.value)
         live = live_chain(earlier)
         over = alarm.ended or alarm.cleared_at is not None or alarm.level > policy.publish.min_level

@@ -4,8 +4,9 @@ import os
 import socket
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 
-from alerts import field
+from alerts import field, figures
 from alerts.channels import channels_of
 from alerts.courier import LANES, Bell, Lane, Outage
 from alerts.decider import NAME, Decider
@@ -90,8 +91,12 @@ def _watch_outbox(store: Store, bells: list[Bell], poll_s: float, halt: threadin
 def _beat(store: Store, channels: list[str], rules: Rules, clock: Clock, halt: threading.Event) -> None:
     started_at = clock.now()
     worker = f"{socket.gethostname()}:{os.getpid()}"
+    figures_at = started_at
     while not halt.is_set():
         try:
+            if clock.now() >= figures_at:
+                figures_at = clock.now() + timedelta(seconds=figures.EVERY_S)
+                figures.publish(store, rules.policy, clock.now())
             buried = notices.bury(store, channels=channels)
             if buried:
                 _log.error("notices given up: their channel is not in the settings", notices=buried)

@@ -20,6 +20,7 @@ from alerts.decider import Decider
 from alerts.inforce import Rules
 from deploy.local import root
 from deploy.local.database import LocalDatabase
+from lifeline import log
 from lifeline.alarm import AlarmAction, AlarmState
 from lifeline.clock import SetClock
 from lifeline.errors import StaleVersionError
@@ -42,7 +43,8 @@ _LEVELS = {
 
 @contextmanager
 def empty_store() -> Iterator[Store]:
-    """A store on a private server that is gone afterwards, with one city without sensors."""
+    """A store on a private server that is gone afterwards, with one city without sensors; the log keeps quiet."""
+    log.configure(Settings(log_level="error"), stage="benchmark")
     with (
         TemporaryDirectory(prefix="lifeline-bench-") as folder,
         LocalDatabase(root.ensure(print), Path(folder) / "database", durable=False) as server,

@@ -153,12 +153,11 @@ def kpi(
 ) -> None:
     """Show how much operators are asked to take in, beside the limits of EEMUA 191; exit code 1 beyond."""
     from alerts import policy
-    from lifeline.kpi import Limits
+    from alerts.figures import limits_of
     from lifeline.store.alarm_figures import report
 
     settings = settings_module.load().alerts
-    rules = (policy.load(Path(settings.policy_file)) if settings.policy_file else policy.load()).flood
-    limits = Limits(**{name: getattr(rules, name) for name in Limits.__slots__})
+    limits = limits_of(policy.load(Path(settings.policy_file)) if settings.policy_file else policy.load())
     now = SystemClock().now()
     with open_store() as store:
         found = report(

@@ -318,3 +318,27 @@ def told_of(store: Store, subject: str) -> list[str | None]:
         if alarm.subject == subject
         for event in alarms.events(store, alarm.alarm_id)
     ]
+
+
+def test_a_channel_that_refuses_hands_on_and_is_an_alarm_until_it_works_again(
+    database_url: str, store: Store, web: WebReceiver, mail: MailReceiver, quick_policy: str
+) -> None:
+    web.always = 410
+    channels = both(web, mail)
+    channels[0] |= {"fallback": "duty", "min_level": "yellow"}
+    channels[1] |= {"min_level": "orange"}
+    with running(settings_for(database_url, *channels, policy_file=quick_policy)):
+        findings.commit(store, [FLOOD], now=datetime.now(UTC))
+        eventually(lambda: mail.mails)
+        (down,) = eventually(
+            lambda: [a for a in alarms.alarms(store, live_only=True) if a.kind is FindingKind.CHANNEL_DOWN]
+        )
+        assert (down.subject, down.level) == ("channel:ops", Level.ORANGE)
+        eventually(lambda: any("通知渠道故障" in str(one["Subject"]) for one in mail.mails))
+        web.always = None
+        findings.commit(store, [replace(FLOOD, subject="flood:other")], now=datetime.now(UTC))
+        eventually(lambda: alarms.alarm(store, down.alarm_id).cleared_at is not None)
+    (first, *_) = alarms.alarms(store, live_only=True)[::-1]
+    assert [(n.channel, n.state) for n in notices_of(store, first.alarm_id)] == [
+        ("ops", NoticeState.MOVED), ("duty", NoticeState.DELIVERED),
+    ]  # fmt: skip
