@@ -17,7 +17,7 @@ from detect.flood.detector import FloodDetector
 from detect.flood.drains import Drains
 from detect.flood.engine import run
 from detect.flood.exceedance import FIT_HORIZONS_MIN
-from detect.flood.features import DRY_M, WET_M
+from detect.flood.features import DRY_M, FEATURES, WET_M
 from detect.flood.rainfield import RainForecast
 from detect.flood.record import SPANS_MIN
 from detect.flood.replay import ROAD
@@ -159,7 +159,7 @@ def told(drains: Drains, tools: Instruments, storm: Storm, *, seed: int, thin: b
     minute_of = np.repeat([p[2] for p in parts], [len(p[1]) for p in parts]).astype(np.intp)
     reached = course.street_m >= ROAD.yellow
     first = np.where(reached.any(axis=0), reached.argmax(axis=0).astype(np.float64), np.nan)
-    features = np.concatenate([p[0] for p in parts]) if parts else np.zeros((0, 1), dtype=np.float32)
+    features = np.concatenate([p[0] for p in parts]) if parts else np.zeros((0, len(FEATURES)), dtype=np.float32)
     weight = np.concatenate([p[3] for p in parts]) if parts else np.zeros(0)
     return Told(
         storm.name, features, place, minute_of, course.street_m[minute_of, place], ahead[minute_of, place], weight,

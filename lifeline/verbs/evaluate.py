@@ -37,7 +37,7 @@ def evaluate_flood(
     swmm: Annotated[Path | None, typer.Option(help="SWMM 5 model: simulated storms over it")] = None,
     swmm_train_on: Annotated[Path | None, typer.Option(help="another model to learn from; none: the same")] = None,
     storms: Annotated[Path | None, typer.Option(help="CSV of storms to judge on; none: they are made up")] = None,
-    train_storms: Annotated[int, typer.Option(min=20, help="made-up storms to learn from")] = 200,
+    train_storms: Annotated[int, typer.Option(min=40, help="made-up storms to learn from")] = 200,
     test_storms: Annotated[int, typer.Option(min=1, help="made-up storms to judge on")] = 50,
     processes: Annotated[int, typer.Option(min=0, help="processes side by side; 0: one for each core")] = 0,
     forecasts: Annotated[Path | None, typer.Option(help="write each forecast to this CSV file")] = None,

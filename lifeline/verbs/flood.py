@@ -36,7 +36,7 @@ def stages_bar() -> Iterator[Callable[[str, float], None]]:
 @train_app.command("flood")
 def train_flood(
     city: Annotated[Path, typer.Option(help="city pack, or a SWMM file: then nothing is stored")],
-    storms: Annotated[int, typer.Option(min=20, help="made-up storms to learn from")] = 300,
+    storms: Annotated[int, typer.Option(min=40, help="made-up storms to learn from")] = 300,
     test_storms: Annotated[int, typer.Option(min=5, help="storms never seen to judge on")] = 50,
     processes: Annotated[int, typer.Option(min=0, help="processes side by side; 0: one for each core")] = 0,
     with_observed: Annotated[bool, typer.Option(help="correct the bias by the city's own readings")] = False,
