@@ -12,6 +12,7 @@ from lifeline.verbs import (
     city,
     devices,
     dispatch,
+    drill,
     duty,
     evaluate,
     flood,
@@ -19,6 +20,7 @@ from lifeline.verbs import (
     leak,
     people,
     policy,
+    report,
     shelters,
     stages,
     upkeep,
@@ -45,7 +47,9 @@ app.add_typer(duty.roster_app, name="roster")
 app.add_typer(duty.warning_app, name="warning")
 app.add_typer(duty.app)
 app.add_typer(audit.app, name="audit")
+app.add_typer(drill.app)
 app.add_typer(dispatch.app, name="dispatch")
+app.add_typer(report.app, name="report")
 app.add_typer(shelters.app, name="shelters")
 app.add_typer(leak.app)
 app.add_typer(grafana.app, name="grafana")

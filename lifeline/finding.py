@@ -47,6 +47,10 @@ PROVISIONS: dict[FindingKind, tuple[Provision, ...]] = {
 }
 
 
+DRILL = "drill:"
+"""Subjects of exercises begin so."""
+
+
 class Phase(StrEnum):
     """Where in its life the finding stands; rows are only ever added."""
 
@@ -96,6 +100,11 @@ class Finding:
     def is_about_zone(self) -> bool:
         """True where the subject is the zone itself and the sensors are only its witnesses."""
         return self.zone_id is not None and self.subject.partition(":")[2] == self.zone_id
+
+    @property
+    def exercise(self) -> bool:
+        """Whether a drill made it up: everything that is told of it says so."""
+        return self.subject.startswith(DRILL)
 
     @property
     def provisions(self) -> tuple[Provision, ...]:

@@ -203,8 +203,8 @@ class Docket:
             kind=finding.kind,
             level=level,
             state=state,
-            title_zh=title.zh,
-            title_en=title.en,
+            title_zh=f"【演练】{title.zh}" if finding.exercise else title.zh,
+            title_en=f"[Exercise] {title.en}" if finding.exercise else title.en,
             opened_at=self.now,
             began_at=finding.began_at,
             probability=finding.probability,
@@ -224,6 +224,7 @@ class Docket:
             "began_at": alarm.began_at,
             "opened_at": alarm.opened_at,
             "provisions": [provision.value for provision in alarm.provisions],
+            "exercise": finding.exercise,
         }
         self.connection.execute(_SQL["open"], values)
         self._changed = True

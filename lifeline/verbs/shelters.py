@@ -193,7 +193,7 @@ def coverage(
     from alerts.shelters import coverage as covered
 
     with open_store() as store:
-        rules, around, standings, cells = _scene(store, city)
+        rules, around, standings, cells = scene(store, city)
     outcome = cover(cells, standings, rules, around)
     share = covered(outcome, rules)
     season, why = around.seasons[city]
@@ -244,7 +244,7 @@ def chosen_cells(store: Store, city: str, ids: Sequence[str], near: str, radius_
     return [EvacuationCell(one.cell_id, one.position, one.people, one.special_needs) for one in cells]
 
 
-def _scene(store: Store, city: str):  # type: ignore[no-untyped-def]  # four values of the alerts stage, imported late
+def scene(store: Store, city: str):  # type: ignore[no-untyped-def]  # four values of the alerts stage, imported late
     from alerts.assignment_roads import RoadMap
     from alerts.field import rules_of
     from alerts.shelters_desk import circumstances

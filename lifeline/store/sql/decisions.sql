@@ -60,11 +60,11 @@ CROSS JOIN LATERAL (
 -- name: open
 -- A new alarm.
 INSERT INTO alarm (alarm_id, subject, city_code, zone_id, kind, level, level_at, state, title_zh, title_en, began_at,
-                   opened_at, probability, provisions, finding_id, lon, lat)
+                   opened_at, probability, provisions, finding_id, lon, lat, exercise)
 OVERRIDING SYSTEM VALUE
 VALUES (%(alarm_id)s, %(subject)s, %(city_code)s, %(zone_id)s, %(kind)s, %(level)s, %(level_at)s, %(state)s,
         %(title_zh)s, %(title_en)s, %(began_at)s, %(opened_at)s, %(probability)s, %(provisions)s, %(finding_id)s,
-        %(lon)s, %(lat)s)
+        %(lon)s, %(lat)s, %(exercise)s)
 
 -- name: follow
 -- The alarm follows its newest finding quietly: no event, and the version that people hold stays good.
