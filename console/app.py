@@ -103,7 +103,7 @@ def application(settings: Settings, store: Store, feed: Feed, clock: Clock, *, p
         yield
 
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, lifespan=lifespan)
-    app.mount("/api/v1", build(store, feed, clock))
+    app.mount("/api/v1", build(store, feed, clock, settings))
     app.mount(sensorthings.MOUNT, sensorthings.build(store, feed, clock))
     app.mount("/static", StaticFiles(directory=_FOLDER / "pages", follow_symlink=False), name="static")
     app.add_middleware(Gate, store=store, clock=clock)

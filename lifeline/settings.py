@@ -124,6 +124,9 @@ class ConsoleSettings(BaseModel):
         3.0, gt=1, description="a sensor whose newest reading is older than this many of its intervals is silent"
     )
     tile_url: str = Field("", description="base map, XYZ tiles: https://host/{z}/{x}/{y}.png; empty: none")
+    public_warnings: bool = Field(
+        False, description="whether anybody reads the Actual public messages without a log-in (docs/api.md)"
+    )
 
 
 class RetentionSettings(BaseModel):

@@ -5,6 +5,7 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from console.api import (
     alarms,
+    cap_feed,
     events,
     field,
     findings,
@@ -18,10 +19,11 @@ from console.api import (
 )
 from console.feed import Feed
 from lifeline.clock import Clock
+from lifeline.settings import Settings
 from lifeline.store.pool import Store
 
 
-def build(store: Store, feed: Feed, clock: Clock) -> FastAPI:
+def build(store: Store, feed: Feed, clock: Clock, settings: Settings) -> FastAPI:
     """The API, to be mounted at /api/v1; its document is at /api/v1/openapi.json."""
     api = FastAPI(
         title="Lifeline",
@@ -42,6 +44,7 @@ def build(store: Store, feed: Feed, clock: Clock) -> FastAPI:
         layers.router(store, feed, clock),
         health.router(store, feed, clock),
         events.router(feed),
+        cap_feed.router(store, clock, settings),
     ):
         api.include_router(router)
     api.add_middleware(GZipMiddleware, minimum_size=2048, compresslevel=5)
