@@ -145,6 +145,7 @@ class LeakWatch:
         self._listen_at_s = (now_s // self._slots.slot_s + 1.0) * self._slots.slot_s
         voice.standing = self._standing
         voice.frost = self._frost.explained(self._frost_terms)
+        voice.in_doubt = {int(number) for number in self._upkeep.memory.doubted}
         said, self._verdicts = self._verdicts, []
         found = [f for verdict in said for f in voice.mind(verdict, now_s)]
         waiting, self._untold = self._untold, []
@@ -162,6 +163,7 @@ class LeakWatch:
             if (hour.index + 1) % _DAY_H == 0:
                 found += self._day(hour.index)
                 voice.frost = self._frost.explained(self._frost_terms)
+                voice.in_doubt = {int(number) for number in self._upkeep.memory.doubted}
         return found
 
     def state(self) -> Json:

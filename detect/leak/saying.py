@@ -33,6 +33,8 @@ class Voice:
         """what other detectors told of leaks and bursts and have not ended"""
         self.frost: Json | None = None
         """how much likelier frost makes a burst, as findings tell it"""
+        self.in_doubt: set[int] = set()
+        """columns of sensors that are told to be in doubt for another reason"""
         self._told: dict[int, Told] = {}
         self._refined: dict[str, list[float]] = {}
         self._faults: dict[str, Json] = {}
@@ -116,6 +118,8 @@ class Voice:
 
     def _doubt(self, report: Report) -> list[Finding]:
         channel = self._instruments.names.pressure.index(report.element)
+        if channel in self.in_doubt:
+            return []
         moved = self._teller.moved(report.began_at.timestamp())[channel]
         usual = self._course.before(int(report.began_at.timestamp() // _HOUR_S))
         began_s = report.began_at.timestamp()

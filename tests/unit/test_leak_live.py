@@ -228,6 +228,50 @@ def test_a_verdict_ends_or_moves_a_leak_and_starts_no_other(city: City, what: Sa
     assert [f for f in later if f.phase is Phase.ONSET] == []
 
 
+def in_frost(city: City, flat: tuple[int, ...]) -> list[Finding]:
+    """Live from day 9 on at -20 °C; the pressures `flat` stand still from day 10 on."""
+    air = replace(_sensor("AIR", Quantity.PRESSURE), quantity=Quantity.TEMPERATURE, unit="Cel", element=None)
+    scope = replace(city.scope, sensors=(*city.scope.sensors, air))
+    watch = make(scope)
+    assert watch is not None
+    watch.restore(city.model, None)
+    begin = city.batch(0, TAUGHT_DAYS * 48)
+    ones = np.ones(len(begin), dtype=np.intp)
+    assert watch.learn(
+        History(begin.sensor, begin.at_s, begin.value, ones, np.zeros(len(begin))), city.at(TAUGHT_DAYS * 48)
+    )
+    found: list[Finding] = []
+    for start in range(TAUGHT_DAYS * 48, 18 * 48, 8):
+        own = city.batch(start, start + 8)
+        value = own.value.copy()
+        if start >= 10 * 48:
+            value[np.isin(own.sensor, flat)] = 4e5
+        at_s = np.concatenate([own.at_s, own.at_s[:1]])
+        batch = Batch(np.concatenate([own.sensor, [len(watch.sensors) - 1]]), at_s, np.concatenate([value, [-20.0]]))
+        order = np.argsort(at_s, kind="stable")
+        batch = Batch(batch.sensor[order], batch.at_s[order], batch.value[order])
+        watch.hear((), [])
+        found += watch.step(batch, city.at(start + 8))
+    return found
+
+
+def test_in_hard_frost_a_flat_sensor_is_frozen_and_a_burst_likelier(city: City) -> None:
+    found = in_frost(city, (3,))
+    frozen = [f for f in found if f.kind is FindingKind.SENSOR_FAULT]
+    assert [(f.subject, f.phase, f.reason) for f in frozen] == [("fault:T-J50", Phase.ONSET, "sensor-frozen")]
+    assert frozen[0].explanation["state"] == "unknown"
+    assert "P11.2" in frozen[0].explanation["provisions"]
+    (leak,) = [f for f in found if f.phase is Phase.ONSET and f.kind is FindingKind.LEAK]
+    assert leak.explanation["frost"]["times_as_likely"] > 1.1
+    assert leak.explanation["provisions"] == ["P6.1", "P6.2", "P11.2"]
+
+
+def test_a_zone_whose_pressures_are_frozen_is_unknown(city: City) -> None:
+    found = [f for f in in_frost(city, (0, 1, 2, 3)) if f.kind is FindingKind.SENSOR_FAULT]
+    assert [(f.subject, f.phase, f.reason) for f in found] == [("unknown:T-DMA-1", Phase.ONSET, "zone-unknown")]
+    assert len(found[0].sensor_ids) == 4
+
+
 def test_a_pack_that_trusts_history_has_no_leak_core(city: City) -> None:
     assert make(replace(city.scope, settings={"leak": {"expected_pressure": "data"}})) is None
     assert make(replace(city.scope, network_inp=None)) is None
