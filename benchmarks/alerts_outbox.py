@@ -11,6 +11,7 @@ from collections import Counter
 from contextlib import suppress
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import cycle
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -79,6 +80,7 @@ def measure(share: float = 1.0) -> list[Figure]:
     number = max(100, round(NOTICES * share))
     fate = random.Random(2)
     kills: Counter[str] = Counter()
+    victims = cycle(("database", "worker", "receiver", "worker"))
     with (
         TemporaryDirectory(prefix="lifeline-bench-") as folder,
         LocalDatabase(root.ensure(print), Path(folder) / "database") as server,
@@ -96,7 +98,7 @@ def measure(share: float = 1.0) -> list[Figure]:
                     time.sleep(0.5)
                     if time.monotonic() < next_kill or left < 0.02 * number:
                         continue
-                    victim = fate.choice(("worker", "worker", "database", "receiver"))
+                    victim = next(victims)
                     kills[victim] += 1
                     if victim == "worker":
                         slot = fate.randrange(_WORKERS)
@@ -121,7 +123,7 @@ def measure(share: float = 1.0) -> list[Figure]:
     twice = sum(receiver.taken.values()) - len(receiver.taken)
     return [
         Figure("notices", number, ""),
-        Figure("kills: workers / database / receiver", sum(kills.values()), "/".join(map(str, kills.values()))),
+        *(Figure(f"kills of the {victim}", number_of, "") for victim, number_of in sorted(kills.items())),
         Figure("lost", len(keys - receiver.taken.keys()), "", "limit", 0.0),
         Figure("taken twice, share", twice / number, "", "limit", 0.005),
         Figure("notices a second through all of it", number / took_s, "1/s"),

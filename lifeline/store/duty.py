@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from lifeline.alarm import Alarm, Level
 from lifeline.finding import FindingKind, Phase
+from lifeline.store import audit
 from lifeline.store.alarms import alarm_of
 from lifeline.store.pool import Connection, Store
 from lifeline.store.queries import queries
@@ -117,7 +118,16 @@ def come_into_force(store: Store, kind: RuleKind, *, version: str, content: str,
         "sha256": hashlib.sha256(content.encode()).hexdigest(),
     }  # fmt: skip
     with store.transaction() as connection:
-        connection.execute(_SQL["put_rules"], values)
+        if connection.execute(_SQL["put_rules"], values).rowcount:
+            detail = {"version": version, "sha256": values["sha256"]}
+            audit.record(
+                connection,
+                who="system:alerts",
+                action=f"{kind}.in-force",
+                subject=f"rules:{kind}",
+                detail=detail,
+                at=now,
+            )
 
 
 def last_in_force(store: Store, kind: RuleKind) -> str | None:

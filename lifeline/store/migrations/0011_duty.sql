@@ -9,6 +9,10 @@ COMMENT ON COLUMN notice.person IS 'id of the person of the roster whom it calls
 COMMENT ON COLUMN notice.fallbacks IS '[{"channel", "address"}]: where it goes when this channel does not take it';
 COMMENT ON COLUMN notice.state IS 'waiting; delivered: the channel took it; moved: given to its fallback; dead: given up, see last_error';
 
+CREATE INDEX notice_unsettled ON notice (state) WHERE state IN ('waiting', 'dead');
+CREATE INDEX notice_given_up ON notice (channel, notice_id DESC) WHERE state IN ('dead', 'moved');
+CREATE INDEX notice_taken ON notice (channel, delivered_at DESC) WHERE state = 'delivered';
+
 CREATE TABLE channel_allowance (
     channel     text PRIMARY KEY,
     tokens      double precision NOT NULL,

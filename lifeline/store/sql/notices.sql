@@ -115,7 +115,7 @@ ORDER BY notice_id
 -- name: counts
 -- How many notices wait, and how many were given up.
 SELECT count(*) FILTER (WHERE state = 'waiting') AS waiting, count(*) FILTER (WHERE state = 'dead') AS dead
-FROM notice WHERE state <> 'delivered'
+FROM notice WHERE state IN ('waiting', 'dead')
 
 -- name: bury
 -- Gives up what waits for a channel that is not in the settings any more.
