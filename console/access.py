@@ -97,6 +97,7 @@ RULES: tuple[Rule, ...] = (
     *_pages("/storms", READERS),
     *_pages("/report", READERS),
     *_pages("/search", READERS),
+    *_pages("/audit", AUDIT),
     *_pages("/crew", FIELD),
     *_pages("/warden", SHELTERS),
     # REST
@@ -128,6 +129,14 @@ RULES: tuple[Rule, ...] = (
     _rule("GET", "/api/v1/findings/{finding_id}", READERS),
     _rule("GET", "/api/v1/layers/{layer}.geojson", READERS),
     _rule("GET", "/api/v1/events", READERS),
+    _rule("GET", "/api/v1/sensors/{sensor_id}/rollups", READERS),
+    _rule("GET", "/api/v1/kpis", READERS),
+    _rule("GET", "/api/v1/zone-days", READERS),
+    _rule("GET", "/api/v1/flood-forecasts", READERS),
+    _rule("GET", "/api/v1/verdicts", READERS),
+    _rule("POST", "/api/v1/verdicts", DESK | {Role.ENGINEER}),
+    _rule("GET", "/api/v1/devices", READERS),
+    _rule("GET", "/api/v1/devices/quarantine", READERS),
     _rule("GET", "/api/v1/cap/feed.atom", READERS),
     _rule("GET", "/api/v1/cap/public/feed.atom", None),  # these two only where console.public_warnings is on
     _rule("GET", "/api/v1/cap/public/{identifier}.xml", None),
@@ -150,6 +159,12 @@ def methods_of(path: str) -> frozenset[str]:
 def may(roles: Iterable[Role], action: AlarmAction) -> bool:
     """Whether somebody of these roles may do `action` to an alarm."""
     return not ACTIONS.get(action, frozenset()).isdisjoint(roles)
+
+
+def is_for(page: str, roles: Iterable[Role]) -> bool:
+    """Whether somebody of these roles may open a page that asks who one is."""
+    rule = rule_of("GET", page)
+    return rule is not None and rule.roles is not None and not rule.roles.isdisjoint(roles)
 
 
 def first_page(roles: Iterable[Role]) -> str:

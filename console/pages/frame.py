@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from fastapi import Request
 from nicegui import background_tasks, ui
 
+from console.access import is_for
 from console.feed import Change
 from console.gate import visitor_of
 from console.pages.desk import Desk
@@ -17,7 +18,7 @@ from lifeline import log
 from lifeline.alarm import AlarmState
 from lifeline.errors import LifelineError
 
-PAGES = ("", "/history", "/sensors", "/shelters", "/orders", "/crews", "/zones", "/storms", "/report")
+PAGES = ("", "/history", "/sensors", "/shelters", "/orders", "/crews", "/zones", "/storms", "/report", "/audit")
 """Paths behind the language; the first three stand in the bar, the rest in a menu."""
 _IN_BAR = 3
 _STATUS_S = 2.0
@@ -38,6 +39,7 @@ class Frame:
         self.city = self._known(city)
         self.client = ui.context.client
         self._path = path
+        self._pages = [one for one in PAGES if is_for(f"/zh{one}", self.person.roles)]
         self._query = dict(request.query_params)
         self._query.pop("city", None)
         self._chosen = chosen
@@ -51,7 +53,8 @@ class Frame:
             in_bar=_IN_BAR,
             search=f"/{texts.language.value}/search",
             pages=[
-                {"name": texts(f"page{one.replace('/', '.') or '.situation'}"), "here": one == path} for one in PAGES
+                {"name": texts(f"page{one.replace('/', '.') or '.situation'}"), "here": one == path}
+                for one in self._pages
             ],
         )
         self.bar.told("city", self.choose_city)
@@ -139,7 +142,7 @@ class Frame:
         own = texts.language.value
         self.bar.show(
             otherLanguage=self._address(self._path, texts.language.other.value),
-            links=[self._address(page, own, only_city=True) for page in PAGES],
+            links=[self._address(page, own, only_city=True) for page in self._pages],
         )
 
     def _address(self, path: str, language: str, *, only_city: bool = False) -> str:

@@ -14,6 +14,7 @@ from console.pages.report import ReportPage
 from console.pages.search import SearchPage
 from console.pages.sensors import SensorList, SensorPage
 from console.pages.situation import Situation
+from console.pages.trail import TrailPage
 
 _STYLE = Path(__file__).parent / "theme.css"
 _CODES: dict[str, Any] = {"zh": "zh-CN", "en": "en-US"}
@@ -62,6 +63,11 @@ def pages(desk: Desk) -> None:
     def report(request: Request, city: str = "") -> None:
         dress()
         ReportPage(desk, request, city=city)
+
+    @ui.page(f"/{language}/audit", title=desk.texts("page.audit"), language=code)
+    def trail(request: Request) -> None:
+        dress()
+        TrailPage(desk, request)
 
     @ui.page(f"/{language}/search", title=desk.texts("page.search"), language=code)
     def search(request: Request) -> None:

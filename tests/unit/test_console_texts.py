@@ -92,6 +92,7 @@ GROUPS: dict[str, list[str]] = {
         "sensor",
         "number",
         "quantity",
+        "subject",
     ],
     "page": [
         "situation",
@@ -104,6 +105,7 @@ GROUPS: dict[str, list[str]] = {
         "storms",
         "report",
         "search",
+        "audit",
     ],
     "queue": ["sound_on", "sound_off"],
     "answer": [*(one.value for one in Outcome), *(one.value for one in Refusal)],
