@@ -35,7 +35,14 @@ def check(
     try:
         return model.model_validate(shape(table.content)), []
     except ValidationError as error:
-        found = [(table.place(*_path(one["loc"], table.content)), one) for one in error.errors()]
+        wrong = error.errors()
+        # a list whose entries are wrong is said to be too short as well: the entries tell more
+        wrong = [
+            one
+            for one in wrong
+            if one["type"] != "too_short" or not any(_within(other["loc"], one["loc"]) for other in wrong)
+        ]
+        found = [(table.place(*_path(one["loc"], table.content)), one) for one in wrong]
         named = [(place, one["msg"].removeprefix("Value error, ")) for place, one in found]
         return None, [f"{place}: {said}" for place, said in sorted(named, key=lambda each: each[0])]
 
@@ -53,6 +60,10 @@ def load(
 def listed(faults: list[Fault], what: str, advice: str) -> SettingsError:
     """The error of a CSV file with these faults."""
     return SettingsError(f"{what}: {'; '.join(map(str, faults))}", advice=advice)
+
+
+def _within(place: tuple[int | str, ...], whole: tuple[int | str, ...]) -> bool:
+    return len(place) > len(whole) and place[: len(whole)] == whole
 
 
 def _path(place: tuple[int | str, ...], content: Any) -> tuple[int | str, ...]:

@@ -3,19 +3,23 @@
 import math
 import re
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts.assess import Ground, assess
+from alerts.exposure import Around, CriticalUser, UserKind, users_of
 from alerts.policy import BUILT_IN, Audience, Policy, load
 from lifeline.alarm import AlarmAction, Level
-from lifeline.asset import Site
+from lifeline.asset import Name, Position, Site, ZoneKind
 from lifeline.city.levels import Levels, Thresholds
 from lifeline.errors import SettingsError
 from lifeline.finding import PROVISIONS, Finding, FindingKind
+from lifeline.provision import Provision
 from tests.alert_parts import FLOOD
 
 POLICY = load()
@@ -125,3 +129,52 @@ def test_a_policy_that_is_not_there_or_no_text(tmp_path: Path) -> None:
         with pytest.raises(SettingsError, match=name):
             load(tmp_path / name)
     assert isinstance(POLICY, Policy)
+
+
+HERE = Position(125.32, 43.88)
+NEAR = Position(125.32, 43.8815)  # 167 m north
+FAR = Position(125.32, 43.89)
+
+
+def around(*users: tuple[UserKind, Position], people: float = 0, **given: object) -> Around:
+    known = [CriticalUser(f"u{n}", kind, Name("u", "u"), "220100", at) for n, (kind, at) in enumerate(users)]
+    cells = np.array([[HERE.lon, HERE.lat, people]])
+    return Around("220100", "Asia/Shanghai", known, cells, **given)  # type: ignore[arg-type]
+
+
+WINTER, SUMMER = datetime(2026, 1, 15, tzinfo=UTC), datetime(2026, 7, 15, tzinfo=UTC)
+BURST = replace(LEAK, kind=FindingKind.BURST, position=HERE)
+
+
+@pytest.mark.parametrize(
+    ("finding", "near", "zone", "reason"),
+    [
+        (FLOOD, around((UserKind.HOSPITAL, NEAR)), None, "depth-orange+hospital"),
+        (FLOOD, around((UserKind.HOSPITAL, FAR)), None, "depth-yellow"),
+        (FLOOD, around((UserKind.POWER, NEAR)), None, "depth-yellow"),
+        (replace(FLOOD, position=None), around((UserKind.HOSPITAL, NEAR)), None, "depth-yellow"),
+        (replace(FLOOD, depth_m=0.3), around((UserKind.HOSPITAL, NEAR)), None, "depth-orange+hospital"),
+        (replace(FLOOD, depth_m=0.06), around((UserKind.SCHOOL, NEAR), (UserKind.HOSPITAL, NEAR)), None,
+         "depth-orange+hospital+school"),
+        (BURST, around(people=5000), None, "flow-orange+many-people"),
+        (BURST, around(people=4999), None, "flow-yellow"),
+        (replace(LEAK, detected_at=WINTER), around(), ZoneKind.HEATING, "flow-orange+heating-winter"),
+        (replace(LEAK, detected_at=SUMMER), around(), ZoneKind.HEATING, "flow-yellow"),
+        (replace(LEAK, detected_at=WINTER), around(), ZoneKind.DMA, "flow-yellow"),
+    ],
+)  # fmt: skip
+def test_whom_it_touches_makes_it_graver(finding: Finding, near: Around, zone: ZoneKind | None, reason: str) -> None:
+    assessed = assess(finding, POLICY, LEVELS, Site.UNDERPASS, near, zone)
+    assert assessed.reason == reason
+    assert assessed.eased <= assessed.level
+    if "heating" in reason:
+        assert Provision.P11_2 in assessed.provisions
+
+
+def test_critical_users_of_a_file_with_a_fault_name_line_and_column(tmp_path: Path) -> None:
+    path = tmp_path / "users.csv"
+    path.write_text("user_id,kind,name_zh,name_en,city,lon,lat\nH1,hospital,医院,Hospital,220100,125.3,43.9\n", "utf-8")
+    assert users_of(path)[0].kind is UserKind.HOSPITAL
+    path.write_text("user_id,kind,name_zh,name_en,city,lon,lat\nH1,clinic,医院,Hospital,220100,425.3,43.9\n", "utf-8")
+    with pytest.raises(SettingsError, match=r"users.csv:2:2: kind: .*users.csv:2:6: lon"):
+        users_of(path)
