@@ -1,4 +1,4 @@
-"""The roster: shifts over midnight, dated ones, deputies, the line that is called; a wrong file names line and field."""
+"""The roster: shifts over midnight, dated ones, deputies, the line that is called; wrong files name line and field."""
 
 import re
 from datetime import UTC, datetime, timedelta
