@@ -6,7 +6,18 @@ from pathlib import Path
 
 from benchmarks.table import Figure, show, write_json
 
-NAMES = ("ingest", "alarm_delay", "console", "startup", "shelters", "renewal", "flood_cycle", "flood_storm", "alerts")
+NAMES = (
+    "ingest",
+    "alarm_delay",
+    "console",
+    "startup",
+    "shelters",
+    "renewal",
+    "flood_cycle",
+    "flood_storm",
+    "alerts",
+    "leak_step",
+)
 LONG = ("ingest_sustained", "ingest_ceiling", "ingest_growth", "alerts_outbox", "alerts_year")
 """Ten minutes and more each, run by name alone; `--share` makes a trial of them."""
 

@@ -1,5 +1,6 @@
 """What the core remembers of the last days for those who ask why: each zone's inflow, and what the days were like."""
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -69,4 +70,4 @@ class Course:
 
 
 def _row(values: Floats) -> list[float | None]:
-    return [float(f"{v:.5g}") if np.isfinite(v) else None for v in values.tolist()]
+    return [None if math.isnan(value) else value for value in np.round(values, 5).tolist()]

@@ -19,6 +19,7 @@ from lifeline.verdict import Said, Verdict
 _HOUR_S = 3600.0
 _DAY_H = 24
 _FLOW_CHANGED_SHARE, _FLOW_CHANGED_M3_PER_H = 0.25, 0.5
+_UNCONFIRMED_S = 48 * _HOUR_S
 _REFINED_SHARE, _REFINED_M = 0.7, 150.0
 """a place is told again when its spread shrank to this share, or the pipe lies so far from the one told"""
 
@@ -136,7 +137,8 @@ class Voice:
         """What is said beside the core's reports: places of what others told, slow growth, sensors that are well."""
         found = [f for p in self._tracker.pending for f in self._refine(p, hour * _HOUR_S)]
         if hour % _DAY_H == 0:
-            found += [*self._grown(hour * _HOUR_S), *self._well_again(hour * _HOUR_S)]
+            at_s = hour * _HOUR_S
+            found += [*self._grown(at_s), *self._unconfirmed(at_s), *self._well_again(at_s)]
         return found
 
     def _refine(self, pending: Pending, at_s: float) -> Iterable[Finding]:
@@ -183,6 +185,16 @@ class Voice:
             if apart > max(_FLOW_CHANGED_SHARE * told.flow_m3_per_h, _FLOW_CHANGED_M3_PER_H):
                 told.flow_m3_per_h = leak.flow_m3_per_h
                 yield self._finding(told, Phase.UPDATE, LeakReason.FLOW_CHANGED, at_s=at_s)
+
+    def _unconfirmed(self, at_s: float) -> list[Finding]:
+        """Leaks told within minutes that the account does not hold, and is not fitting either."""
+        if self._tracker.pending:
+            return []
+        held = {leak.number for leak in self._tracker.leaks}
+        gone = [t for n, t in self._told.items() if n not in held and at_s - t.began_s > _UNCONFIRMED_S]
+        for told in gone:
+            del self._told[told.number]
+        return [self._finding(told, Phase.END, LeakReason.NOT_CONFIRMED, at_s=at_s) for told in gone]
 
     def _well_again(self, at_s: float) -> list[Finding]:
         """Doubted sensors that read what they read before."""

@@ -41,6 +41,8 @@ class LeakReason(StrEnum):
     FLOW_CHANGED = "flow-changed"
     PLACE_REFINED = "place-refined"
     """of what another detector told: the model names pipes where that named an area"""
+    NOT_CONFIRMED = "not-confirmed"
+    """a burst told within minutes that the days since do not show"""
     HANDED_OVER = "handed-over"
     """a known leak burst: it goes on under the subject of the burst"""
     ONE_SENSOR_ALONE = "one-sensor-alone"

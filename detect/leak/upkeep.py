@@ -4,6 +4,7 @@ What the core's own checks mask (out of range, flat, missing, wrong unit) is cou
 clock are looked for in what is left. A faulty value is masked, never replaced: a zone without sound sensors is unknown.
 """
 
+import math
 from collections import Counter
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
@@ -115,7 +116,8 @@ class Upkeep:
 
     def hour(self, pressure: Floats, unexpected: Floats) -> None:
         """Takes the hourly means of the pressures, and what of them was not expected; both (n_pressures,)."""
-        row = [float(f"{v:.6g}") if np.isfinite(v) else None for v in (*pressure, *unexpected)]
+        rounded = np.round(np.concatenate([pressure, unexpected]), 5).tolist()
+        row = [None if math.isnan(value) else value for value in rounded]
         self.memory.course = [*self.memory.course[1 - _COURSE_H :], row]
 
     def day(self, counts: dict[str, np.ndarray], days: Floats, scatter: Floats, air_cel: float | None) -> list[Doubt]:
