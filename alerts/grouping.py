@@ -20,7 +20,8 @@ def ripe(
     """What goes now, as one batch for each group. `sent`: when batches of each group went lately.
 
     A group with something left of its allowance sends all it has at once. One that has used it up waits until its last
-    batch is `gap_s` ago; something urgent waits `urgent_wait_s` only, and takes along what there is.
+    batch is long enough ago, longer with each; something urgent waits `urgent_wait_s` only, and takes along what there
+    is.
     """
     groups: dict[str, list[Untold]] = defaultdict(list)
     for one in untold:
@@ -55,8 +56,16 @@ def inhibited(alarm: Alarm, sensor_ids: Collection[str], present: Collection[Pre
 
 
 def _allowed(sent: Collection[datetime], rules: Grouping, now: datetime) -> bool:
-    recent = [at for at in sent if now - at < timedelta(seconds=rules.within_s)]
-    return len(recent) < rules.most or now - max(recent) >= timedelta(seconds=rules.gap_s)
+    calm = timedelta(seconds=rules.longest_gap_s)
+    storm, later = 0, now
+    for at in sorted(sent, reverse=True):
+        if later - at >= calm:
+            break
+        storm, later = storm + 1, at
+    if storm < rules.most:
+        return True
+    gap_s = min(rules.gap_s * rules.grow ** min(storm - rules.most, 60), rules.longest_gap_s)
+    return now - max(sent) >= timedelta(seconds=gap_s)
 
 
 def _urgent(members: Sequence[Untold], rules: Grouping, now: datetime) -> bool:

@@ -180,12 +180,14 @@ class Rhythm(BaseModel):
 
 
 class Grouping(BaseModel):
-    """How many notices of one city and kind go at once, and how long the rest waits."""
+    """How many notices of one city and kind go at once, and how long the rest waits: `gap_s`, longer by `grow` with
+    each notice up to `longest_gap_s`, until nothing was told for that long."""
 
     model_config = _STRICT
     most: int = Field(ge=1)
-    within_s: Seconds
     gap_s: Seconds
+    grow: float = Field(ge=1, le=10)
+    longest_gap_s: Seconds
     urgent: LevelName
     urgent_wait_s: Seconds
     source: Source

@@ -24,6 +24,8 @@ ACTOR = "system:alerts"
 UNTOLD_AT_ONCE = 5000
 """Events of one transaction that may be told."""
 _AT_ONCE = 500
+_STORM_S = 86_400.0
+"""How far back a storm is followed."""
 _LINKS = uuid.UUID("0b7f9c2e-7f4c-5a53-8a1e-6a5d0f1d2c33")
 
 _log = log.logger("teller")
@@ -120,7 +122,7 @@ class Teller:
         self._groups(opened, waiting, policy, known)
 
     def _groups(self, opened: Docket, waiting: Sequence[Untold], policy: Policy, known: Roster | None) -> None:
-        sent = opened.sent({grouping.group_of(one.alarm) for one in waiting}, within_s=policy.grouping.within_s)
+        sent = opened.sent({grouping.group_of(one.alarm) for one in waiting}, within_s=_STORM_S)
         for group, batch in grouping.ripe(waiting, sent, policy.grouping, opened.now).items():
             try:
                 with opened.guarded():

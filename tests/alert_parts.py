@@ -70,7 +70,8 @@ def load_city(store: Store) -> None:
 
 
 def changed_policy(folder: Path, **values: float) -> str:
-    """The path of the built-in policy with other values."""
+    """The path of the built-in policy with other values; the waits of a storm do not grow."""
+    values = {"grow": 1.0, **values}
     text = BUILT_IN.read_text(encoding="utf-8")
     for name, value in values.items():
         text, times = re.subn(rf"^{name} = [0-9.]+", f"{name} = {value}", text, flags=re.MULTILINE)

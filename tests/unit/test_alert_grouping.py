@@ -36,9 +36,14 @@ def test_calm_news_goes_at_once_and_what_comes_beyond_the_allowance_goes_as_one(
     sent = {group: [at(0), at(1), at(2)]}
     assert ripe([first, second], sent, RULES, at(301)) == {}
     assert ripe([first, second], sent, RULES, at(302)) == {group: [first, second]}
-    sent = {group: [at(0), at(300), at(590)]}
-    assert ripe([first, second], sent, RULES, at(599)) == {}
-    assert ripe([first, second], sent, RULES, at(600)) == {group: [first, second]}
+    sent = {group: [at(0), at(1), at(2), at(302)]}
+    assert ripe([first, second], sent, RULES, at(901)) == {}, "longer with each notice"
+    assert ripe([first, second], sent, RULES, at(902)) == {group: [first, second]}
+    many = {group: [at(0), at(1), at(2), *(at(302 + 2000 * n) for n in range(9))]}
+    assert ripe([first], many, RULES, at(16302 + 2399)) == {}
+    assert ripe([first], many, RULES, at(16302 + 2400)) == {group: [first]}
+    calm = {group: [at(0), at(1), at(2), at(2402)]}
+    assert ripe([first], calm, RULES, at(2403)) == {group: [first]}, "nothing for so long: the storm is over"
 
 
 def test_a_red_one_waits_only_for_its_company_and_takes_along_what_is_there() -> None:
@@ -69,7 +74,7 @@ def test_any_storm_stays_within_its_bounds_and_nobody_is_forgotten(events: list[
     coming = [untold(number, second, level) for number, (second, level) in enumerate(sorted(events))]
     sent: list[tuple[int, bool]] = []
     waited: dict[int, float] = {}
-    for second in range(0, 7200 + int(RULES.within_s) + 1):
+    for second in range(0, 7200 + int(RULES.longest_gap_s) + 1):
         while coming and coming[0].event.at <= at(second):
             pending.append(coming.pop(0))
         if not pending:
@@ -84,9 +89,9 @@ def test_any_storm_stays_within_its_bounds_and_nobody_is_forgotten(events: list[
             pending = [one for one in pending if one not in batch]
     assert not pending
     assert len(waited) == len(events)
-    assert all(wait <= RULES.gap_s for wait in waited.values())
+    assert all(wait <= RULES.longest_gap_s for wait in waited.values())
     for second, _ in sent:
-        window = [red for when, red in sent if second <= when < second + RULES.within_s]
+        window = [red for when, red in sent if second <= when < second + 600]
         assert len([red for red in window if not red]) <= RULES.most + 1, "only red goes beyond the allowance"
 
 
