@@ -6,17 +6,22 @@ from starlette.middleware.gzip import GZipMiddleware
 from console.api import (
     alarms,
     cap_feed,
+    devices,
     events,
     field,
+    figures,
     findings,
     health,
     layers,
     photos,
     problem,
+    rollups,
     sensors,
     shelters,
+    verdicts,
     work_orders,
 )
+from console.api.tagging import Tagging
 from console.feed import Feed
 from lifeline.clock import Clock
 from lifeline.settings import Settings
@@ -45,7 +50,12 @@ def build(store: Store, feed: Feed, clock: Clock, settings: Settings) -> FastAPI
         health.router(store, feed, clock),
         events.router(feed),
         cap_feed.router(store, clock, settings),
+        rollups.router(store, feed, clock),
+        figures.router(store, feed, clock),
+        verdicts.router(store, clock),
+        devices.router(store, clock, settings),
     ):
         api.include_router(router)
+    api.add_middleware(Tagging)
     api.add_middleware(GZipMiddleware, minimum_size=2048, compresslevel=5)
     return api

@@ -17,6 +17,7 @@ from fastapi import APIRouter, Query, Request, Response
 from console.api import atom
 from console.api.parameters import Before, City, cities_of, following, require_city
 from console.api.problem import responses
+from console.api.tagging import has
 from lifeline.clock import Clock
 from lifeline.errors import NotFoundError
 from lifeline.settings import Settings
@@ -132,18 +133,18 @@ def router(store: Store, clock: Clock, settings: Settings) -> APIRouter:
     return routes
 
 
-def not_changed(request: Request, tag: str, changed: datetime | None) -> bool:
+def _not_changed(request: Request, tag: str, changed: datetime | None) -> bool:
     """Whether who asks has it already: by the tag, or where none was sent by the time (RFC 9110, 13.2.2)."""
-    if (tags := request.headers.get("if-none-match")) is not None:
-        return tags.strip() == "*" or tag in [one.strip().removeprefix("W/") for one in tags.split(",")]
+    if (told := request.headers.get("if-none-match")) is not None:
+        return has(told, tag)
     since = request.headers.get("if-modified-since")
     if since is None or changed is None:
         return False
     try:
-        told = parsedate_to_datetime(since)
+        known = parsedate_to_datetime(since)
     except (ValueError, TypeError, OverflowError):
         return False
-    return told.tzinfo is not None and changed.replace(microsecond=0) <= told
+    return known.tzinfo is not None and changed.replace(microsecond=0) <= known
 
 
 def _answer(
@@ -155,7 +156,7 @@ def _answer(
         changed = None
     if changed is not None:
         headers["Last-Modified"] = format_datetime(changed.astimezone(UTC).replace(microsecond=0), usegmt=True)
-    if not_changed(request, tag, changed):
+    if _not_changed(request, tag, changed):
         return Response(status_code=304, headers=headers)
     return Response(content, media_type=media, headers=headers)
 

@@ -84,10 +84,12 @@ def verdicts_after(store: Store, city_code: str, verdict_id: int) -> list[Verdic
         return [_verdict(row) for row in rows]
 
 
-def recent(store: Store, *, city_code: str | None = None, limit: int = 1000) -> list[Verdict]:
-    """The newest verdicts, newest first. Raises StoreError."""
+def recent(
+    store: Store, *, city_code: str | None = None, before: int | None = None, limit: int = 1000
+) -> list[Verdict]:
+    """The newest verdicts, of lower numbers than `before` where it is given, newest first. Raises StoreError."""
     with store.transaction() as connection:
-        rows = connection.execute(_SQL["recent"], {"city_code": city_code, "limit": limit})
+        rows = connection.execute(_SQL["recent"], {"city_code": city_code, "before": before, "limit": limit})
         return [_verdict(row) for row in rows]
 
 

@@ -23,6 +23,7 @@ ORDER BY verdict_id
 SELECT verdict_id, subject, finding_id, city_code, zone_id, said, asset_id, flow_m3_per_h, began_at, ended_at, person,
        note, said_at, label
 FROM verdict
-WHERE %(city_code)s::text IS NULL OR city_code = %(city_code)s
+WHERE (%(city_code)s::text IS NULL OR city_code = %(city_code)s)
+  AND (%(before)s::bigint IS NULL OR verdict_id < %(before)s)
 ORDER BY verdict_id DESC
 LIMIT %(limit)s
