@@ -85,6 +85,15 @@ def test_a_detector_restored_goes_on_foreseeing() -> None:
     assert found == whole and expected(whole)
 
 
+def test_a_clock_that_runs_ahead_uses_up_no_forecasts() -> None:
+    ahead = replace(PLACE, sensor_id="WD-2")
+    detector = FloodDetector(replace(SCOPE, sensors=(PLACE, ahead)))
+    wrong = Batch(np.array([1]), np.array([START_S + 86_400.0]), np.array([0.0]))
+    assert detector.step(wrong, instant(START_S)) == []
+    batch = rising(44)
+    assert expected(detector.step(batch, instant(float(batch.at_s[-1]))))
+
+
 def test_closing_is_advised_with_its_source_and_the_stretch_that_the_water_takes() -> None:
     assert [(a.do, a.depth_m) for a in advices()] == [("restrict", 0.15), ("close", 0.25)]
     assert all(a.source for a in advices())
