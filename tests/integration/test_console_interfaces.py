@@ -1,8 +1,11 @@
 """What other departments connect to, at a running console: public messages, roll-ups, figures, verdicts, devices."""
 
+import os
+import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from subprocess import PIPE, Popen, run
 from typing import Any
 
 import httpx
@@ -24,6 +27,7 @@ from tests.packs import write_tiny_pack
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 HOUR = timedelta(hours=1)
+GUIDE = Path(__file__).parents[2] / "docs" / "api.md"
 NAMES = {"a": atom.ATOM, "cap": atom.CAP}
 
 
@@ -206,3 +210,21 @@ def test_lists_are_sent_again_only_when_they_changed(api: httpx.Client) -> None:
         again = api.get(path, headers={"If-None-Match": f'"other", {tag}'})
         assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag), path
     assert "etag" not in api.get("/alarms/99999").headers
+
+
+def test_every_command_of_the_guide_works(console: Console) -> None:
+    blocks = re.findall(r"```sh\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
+    assert len(blocks) >= 8
+    token = console.bearer(Role.AUDITOR)["Authorization"].partition(" ")[2]
+    env = os.environ | {"API": console.api, "TOKEN": token, "NO_PROXY": "*"}
+    for block in blocks:
+        command = ["bash", "-euo", "pipefail", "-c", block]
+        if "/events" in block:  # which does not end by itself
+            with Popen([*command[:-1], f"exec {block}"], env=env, stdout=PIPE, text=True) as stream:
+                assert stream.stdout is not None
+                assert stream.stdout.readline() == ": connected\n"
+                stream.terminate()
+            continue
+        done = run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 0, f"{block}\n{done.stderr}"
+        assert "--etag-compare" not in block or done.stdout == "304\n", done.stdout
