@@ -1,5 +1,6 @@
 """One storm over a city of 126 depth sensors: how many level changes there are, and how many notices of them."""
 
+import logging
 import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
@@ -7,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
+import structlog
 
 from alerts.decider import Decider
 from alerts.inforce import Rules
@@ -18,8 +20,9 @@ from detect.flood.engine import run
 from detect.flood.replay import scope_of
 from detect.flood.storms import chicago, made_up
 from detect.instant import instant
-from detect.port import Batch, Floats
+from detect.port import Batch, Floats, Scope
 from lifeline import city
+from lifeline.asset import Position
 from lifeline.clock import SetClock
 from lifeline.finding import Finding, FindingKind
 from lifeline.settings import AlertsSettings, ChannelSettings, Settings
@@ -44,8 +47,9 @@ def measure() -> list[Figure]:
     with tempfile.TemporaryDirectory(prefix="lifeline-bench-") as folder, LocalStack(Path(folder)) as servers:
         migrate(servers.database_url)
         with Store(servers.database_url, name="lifeline-bench") as store:
-            load_pack(store, city.load(FOLDER / "changchun"), now=_BEGIN)
-            found, notices = _lived(store, depths)
+            scope = _scope()
+            load_pack(store, replace(city.load(FOLDER / "changchun"), sensors=scope.sensors), now=_BEGIN)
+            found, notices = _lived(store, scope, depths)
     changes = [f.detected_at for f in found if f.kind is FindingKind.FLOOD]
     foreseen = [f.detected_at for f in found if f.kind is FindingKind.FLOOD_EXPECTED]
     wet = len({f.subject for f in found if f.kind is FindingKind.FLOOD})
@@ -72,9 +76,13 @@ def _depths() -> Floats:
     return np.abs(both[:, :SENSORS] + noise)
 
 
-def _lived(store: Store, depths: Floats) -> tuple[list[Finding], list[datetime]]:
+def _scope() -> Scope:
     ids = [f"BENCH-{n:03d}" for n in range(SENSORS)]
-    scope = replace(scope_of(ids, {}), city_code="220100")
+    return replace(scope_of(ids, dict.fromkeys(ids, Position(125.32, 43.88))), city_code="220100")
+
+
+def _lived(store: Store, scope: Scope, depths: Floats) -> tuple[list[Finding], list[datetime]]:
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     detector, clock = FloodDetector(scope), SetClock(_BEGIN)
     channel = ChannelSettings(name="all", kind="webhook", address="http://127.0.0.1:9/none")
     settings = Settings(alerts=AlertsSettings(channels=(channel,)))
@@ -86,8 +94,7 @@ def _lived(store: Store, depths: Floats) -> tuple[list[Finding], list[datetime]]
         if new:
             findings.commit(store, new, now=clock.now())
         found += new
-        while decider.work():
-            pass
+        decider.work()
     with store.transaction() as connection:
         rows = connection.execute("SELECT created_at FROM notice WHERE channel = 'all' ORDER BY 1").fetchall()
     return found, [row[0] for row in rows]
