@@ -7,7 +7,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, FilePayload, expect
 
 from lifeline.alarm import AlarmAction, AlarmState, Level
 from lifeline.asset import Name
@@ -95,7 +95,7 @@ def test_a_crew_works_on_without_a_net_and_the_loop_is_closed(console: Console, 
         task.locator("[data-do='help']").click()
         task.locator("[data-lack='machine']").click()
         task.locator("[data-do='photo']").set_input_files(
-            [{"name": "../../x.png", "mimeType": "image/png", "buffer": PNG}]
+            FilePayload(name="../../x.png", mimeType="image/png", buffer=PNG)
         )
         expect(page.locator("#waiting")).to_contain_text("3")
         assert alarm_store.alarm(store, number).state is AlarmState.ACCEPTED

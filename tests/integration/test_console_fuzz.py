@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 import schemathesis
@@ -40,6 +41,6 @@ schema = schemathesis.pytest.from_fixture("api_schema")
     max_examples=6, deadline=None, database=None, derandomize=True, phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )  # fmt: skip
-def test_no_call_fails(case: schemathesis.Case) -> None:
+def test_no_call_fails(case: schemathesis.Case[Any]) -> None:
     answer = case.call(headers=_HEADERS, timeout=30)
     assert answer.status_code < 500, f"{case.method} {case.formatted_path}: {answer.text}"

@@ -25,8 +25,8 @@ def _routes(routes: Iterable[BaseRoute], prefix: str = "") -> Iterator[tuple[str
         elif isinstance(route, APIRoute | Route):
             for method in (route.methods or {"GET"}) - {"HEAD"}:
                 yield method, prefix + route.path
-        elif getattr(route, "original_router", None) is not None:
-            yield from _routes(route.original_router.routes, prefix)
+        elif (included := getattr(route, "original_router", None)) is not None:
+            yield from _routes(included.routes, prefix)
 
 
 def _closed(path: str) -> str:
