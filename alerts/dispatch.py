@@ -64,6 +64,7 @@ class Rules:
     most_orders: int
     busy_min: float
     other_city_min: float
+    lesser_skill_min: float
     auto: Level | None
     limits_min: dict[tuple[Level, str], float]
     works: dict[FindingKind, Work]
@@ -113,10 +114,11 @@ def choose(
         skilled = [k for k in free if _skill(order, crews[k]) < len(order.skills)]  # rather a skilled one once more
         reasons.append(Reason.ASKED_AGAIN)
 
-    def cost(k: int) -> tuple[float, int, str]:
+    def cost(k: int) -> tuple[float, str]:
         crew = crews[k]
         far = rules.other_city_min if crew.crew.city_code != order.city_code else 0.0
-        return minutes[k] + rules.busy_min * crew.orders + far, _skill(order, crew), crew.crew.crew_id
+        lesser = rules.lesser_skill_min * _skill(order, crew)
+        return minutes[k] + rules.busy_min * crew.orders + far + lesser, crew.crew.crew_id
 
     candidates = skilled or left
     best = min(candidates, key=cost)
@@ -125,7 +127,7 @@ def choose(
         reasons.append(Reason.NO_WAY_KNOWN)
     elif minutes[best] == min(minutes[k] for k in candidates):
         reasons.append(Reason.NEAREST)
-    else:
+    elif crews[min(candidates, key=lambda k: minutes[k])].orders > crews[best].orders:
         reasons.append(Reason.LESS_BUSY)
     if crews[best].crew.city_code != order.city_code:
         reasons.append(Reason.ACROSS_BORDER)
@@ -180,6 +182,7 @@ def _rules(table: Table) -> Rules:
         most_orders=int(crews.number("most_orders", low=1)) if crews else 1,
         busy_min=crews.number("busy_min", low=0) if crews else 0.0,
         other_city_min=crews.number("other_city_min", low=0) if crews else 0.0,
+        lesser_skill_min=crews.number("lesser_skill_min", low=0) if crews else 0.0,
         auto=Level[chosen.upper()] if chosen else None,
         limits_min=limits,
         works=works,

@@ -120,11 +120,14 @@ class Desk:
         choice = choose(order, standing, minutes, asked, self._rules, now)
         if choice.crew_id is None:
             return False
+        why = [reason.value for reason in choice.reasons]
         work_orders.offer(
             self._store, order.order_id, crew_id=choice.crew_id, answer_by=self._rules.due(order.level, "answer", now),
-            minutes=choice.minutes, reasons=[reason.value for reason in choice.reasons], who=ACTOR, now=now,
+            minutes=choice.minutes, reasons=why, who=ACTOR, now=now,
         )  # fmt: skip
-        _log.info("crew asked", order=order.order_id, crew=choice.crew_id, reasons=list(choice.reasons))
+        _log.info(
+            "crew asked", order=order.order_id, crew=choice.crew_id, reasons=[reason.value for reason in choice.reasons]
+        )
         return True
 
     def _minutes(self, order: WorkOrder, standing: Sequence[CrewStanding], now: datetime) -> list[float]:

@@ -20,7 +20,7 @@ OWN_YEARS = 8.0
 """Breaks that a cohort stands for, in years of an average pipe's history; the larger, the slower a pipe is believed."""
 _AGE_STEP, _OLDEST = 15, 75
 _FEWEST_BREAKS = 3.0
-"""A cohort is pulled to the city's rate as if it had seen so many breaks at it."""
+"""A cohort is pulled to the city's rate, by its age, as if it had seen so many breaks at it."""
 
 
 class Reason(StrEnum):
@@ -73,10 +73,12 @@ def rank(pipes: Sequence[Pipe], year: int) -> list[Ranked]:
     exposure = km * years * frost * wet
     city = max(float(events.sum() / exposure.sum()), 1e-4)
     names = [_cohort(pipe, year) for pipe in pipes]
+    older = _older(pipes, year)
     cohort: dict[tuple[str, int], float] = {}
     for name in set(names):
         of = np.array([one == name for one in names])
-        cohort[name] = float((events[of].sum() + _FEWEST_BREAKS) / (exposure[of].sum() + _FEWEST_BREAKS / city))
+        prior = _FEWEST_BREAKS * float(older[of].mean())
+        cohort[name] = float((events[of].sum() + prior) / (exposure[of].sum() + _FEWEST_BREAKS / city))
     like = np.array([cohort[name] for name in names])
     prior_km_years = OWN_YEARS * float(np.median(km))
     per_km = (like * prior_km_years + events) / (prior_km_years + exposure) * frost * wet
@@ -115,6 +117,15 @@ def geojson(ranked: Sequence[Ranked]) -> dict[str, Any]:
 def _cohort(pipe: Pipe, year: int) -> tuple[str, int]:
     age = -1 if pipe.laid is None else min(max(year - pipe.laid, 0), _OLDEST) // _AGE_STEP
     return pipe.material, age
+
+
+def _older(pipes: Sequence[Pipe], year: int) -> Floats:
+    """Age over the mean age, 1 where it is unknown: what a pipe is thought of before anything has broken."""
+    ages = np.array([np.nan if pipe.laid is None else max(year - pipe.laid, 0) for pipe in pipes], dtype=float)
+    if np.isnan(ages).all() or np.nanmean(ages) == 0:
+        return np.ones(len(pipes))
+    found: Floats = np.clip(np.where(np.isnan(ages), 1.0, ages / np.nanmean(ages)), 0.3, 3.0)
+    return found
 
 
 def _factor(values: Sequence[float], events: Floats, exposure: Floats) -> Floats:

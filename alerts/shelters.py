@@ -1,7 +1,7 @@
 """Shelters for a plan: water at the site and on its last 500 m, places by season, who is covered. Pure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -93,9 +93,10 @@ def plan(
 def cover(
     cells: Sequence[PopulationCell], standings: Sequence[Standing], rules: Rules, around: Circumstances
 ) -> Outcome:
-    """The same for everybody of a city, as if all had to leave now: the ground of the coverage report."""
+    """The same for everybody of a city, as if all had to leave now and all sites were open."""
     needs = [Need(cell.cell_id, cell.city_code, cell.people, cell.special_needs) for cell in cells]
-    return _assigned(needs, [cell.position for cell in cells], standings, rules, around)
+    opened = [replace(one, state=ShelterState.OPEN) if one.state is ShelterState.STANDBY else one for one in standings]
+    return _assigned(needs, [cell.position for cell in cells], opened, rules, around)
 
 
 def gap_map(

@@ -41,7 +41,7 @@ def city(store: Store, tmp_path: Path) -> None:
 @pytest.mark.usefixtures("city")
 def test_a_drill_goes_the_whole_way_and_says_that_it_is_one(store: Store, database_url: str) -> None:
     clock = SetClock(START)
-    settings = Settings(database_url=database_url)  # type: ignore[call-arg]
+    settings = Settings(database_url=database_url)
     decider = Decider(store, settings, Rules(settings.alerts, store), clock)
     rules = shelters_rules.load(shelters_rules.BUILT_IN)
     desk, roads = Desk(store, dispatch.load(dispatch.BUILT_IN), rules), RoadMap([])
