@@ -225,6 +225,7 @@ class Voice:
                 return []
             told.pipe = self._teller.pipes.names.index(verdict.asset_id)
             told.probability, told.candidates = 1.0, [[verdict.asset_id, 1.0]]
+            told.flow_m3_per_h = told.flow_m3_per_h if verdict.flow_m3_per_h is None else verdict.flow_m3_per_h
             confirm(tracker, told.number, told.pipe, flow_m3_per_h=verdict.flow_m3_per_h)
             certain = np.zeros(len(self._teller.pipes.names))
             certain[told.pipe] = 1.0
