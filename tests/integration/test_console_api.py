@@ -30,7 +30,7 @@ def store(database_template: tuple[str, str]) -> Iterator[Store]:
 def api(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     tmp_path = tmp_path_factory.mktemp("console")
     load_city(store, write_tiny_pack(tmp_path / "cc"), now=NOW)
-    measure(store, {"CC-P-01": 310e3, "CC-WD-01": 0.0}, until=NOW, minutes=30)
+    measure(store, {"CC-P-01": 310e3, "CC-WD-01": 0.0}, until=datetime.now(UTC), minutes=30)
     measure(store, {"CC-L-01": 2.5}, until=NOW - timedelta(hours=3), minutes=5)
     for number in range(5):
         _flood(store, f"flood:{number}", "220100")
