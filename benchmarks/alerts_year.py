@@ -1,4 +1,4 @@
-"""A year of alarms for one operator: recorded street floods where a file is named, made-up ones else; other troubles."""
+"""A year of alarms for one operator: recorded street floods where a file is named, else made-up ones; and leaks."""
 
 import os
 import random
