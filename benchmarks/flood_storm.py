@@ -78,7 +78,8 @@ def _depths() -> Floats:
 
 def _scope() -> Scope:
     ids = [f"BENCH-{n:03d}" for n in range(SENSORS)]
-    return replace(scope_of(ids, dict.fromkeys(ids, Position(125.32, 43.88))), city_code="220100")
+    scope = scope_of(ids, dict.fromkeys(ids, Position(125.32, 43.88)))
+    return replace(scope, city_code="220100", sensors=tuple(replace(s, city_code="220100") for s in scope.sensors))
 
 
 def _lived(store: Store, scope: Scope, depths: Floats) -> tuple[list[Finding], list[datetime]]:
