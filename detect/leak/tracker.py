@@ -147,6 +147,13 @@ class Tracker:
         mean_flow = float(signatures.size_m3_per_h[1]) / SIZES[0]
         self._smallest = max(settings.smallest_m3_per_h, settings.smallest_relative * mean_flow)
         self._drifted: list[tuple[np.ndarray, dict[int, float]]] = []
+        self._foretold: tuple[int, int] | None = None
+
+    def foretell(self, hour: int) -> int:
+        """A burst was seen within minutes: the number that the leak will have when it is settled."""
+        self.count += 1
+        self._foretold = (self.count, hour)
+        return self.count
 
     def step(self, hour: int, window: np.ndarray, weights: np.ndarray) -> list[Settled]:
         """Take in the 24 h means `(n_channels,)` that end at `hour`; `weights` are of `Signatures.weights`."""
@@ -330,8 +337,7 @@ class Tracker:
         number, ended = p.leak, False
         self._widen(self.settings.model_error * p.effect)
         if p.kind is Kind.LEAK:
-            self.count += 1
-            number = self.count
+            number = self._number(p.began_hour)
             q = p.flow_m3_per_h
             self.leaks.append(Leak(number, p.pipe, q, (0.1 * q) ** 2 + 0.05, q, p.began_hour))
         elif p.kind is Kind.CHANGE:
@@ -361,6 +367,15 @@ class Tracker:
             p.posterior,
             ended,
         )
+
+    def _number(self, began_hour: int) -> int:
+        if self._foretold is not None:
+            number, hour = self._foretold
+            if abs(began_hour - hour) <= self.settings.confirm_hours:
+                self._foretold = None
+                return number
+        self.count += 1
+        return self.count
 
     def _widen(self, deviation: np.ndarray) -> None:
         self.doubt = self.doubt + np.diag(deviation**2)
@@ -497,6 +512,7 @@ class Tracker:
                 {k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in vars(p).items()} for p in self.pending
             ],
             "scale": self.scale,
+            "foretold": self._foretold,
             "drifted": [[move.tolist(), [[n, f] for n, f in flows.items()]] for move, flows in self._drifted],
             "held": None if self._held is None else [v.tolist() for v in self._held],
         }
@@ -505,6 +521,7 @@ class Tracker:
         """The inverse of `state`."""
         self.offset, self.doubt = np.array(state["offset"]), np.array(state["doubt"])
         self.count, self.scale = state["count"], state["scale"]
+        self._foretold = tuple(state["foretold"]) if state["foretold"] else None
         self._drifted = [(np.array(move), {int(n): float(f) for n, f in flows}) for move, flows in state["drifted"]]
         self.leaks = [Leak(**leak) for leak in state["leaks"]]
         self.pending = []
