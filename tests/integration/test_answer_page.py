@@ -7,6 +7,7 @@ from pathlib import Path
 
 import httpx
 
+from alerts.decider import Decider
 from lifeline.alarm import AlarmState
 from lifeline.answer_link import AnswerLink, sign
 from lifeline.clock import SetClock
@@ -16,7 +17,7 @@ from lifeline.store.answers import Link
 from lifeline.store.pool import Store
 from tests.alert_parts import FLOOD, load_city
 from tests.console_stage import running
-from tests.integration.test_alert_cycle import FIXED, Decider
+from tests.integration.test_alert_cycle import FIXED
 
 SECRET = "sixteen or more characters"
 
