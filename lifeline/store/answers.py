@@ -81,9 +81,7 @@ def look(store: Store, link_id: uuid.UUID) -> tuple[Link, list[Alarm]]:
         return link, [alarm_of(one) for one in rows]
 
 
-def answer(
-    store: Store, link_id: uuid.UUID, *, takes: bool, remote: str, now: datetime
-) -> tuple[Outcome, list[Alarm]]:
+def answer(store: Store, link_id: uuid.UUID, *, takes: bool, remote: str, now: datetime) -> tuple[Outcome, list[Alarm]]:
     """What the person of a link says: that they take the alarms, which acknowledges those that nobody has taken, or
     that they cannot, which calls the next one at once. The outcome and the alarms that it moved.
 

@@ -23,7 +23,7 @@ class StoredRain:
 
 
 def put(store: Store, rain: StoredRain, *, now: datetime) -> None:
-    """Stores a forecast; one of the same instant is replaced, those of more than two days before go. Raises StoreError."""
+    """Stores a forecast; one of the same instant is replaced, those of two days before go. Raises StoreError."""
     with store.transaction() as connection:
         connection.execute(_SQL["prune"], {"city_code": rain.city_code, "issued_at": rain.issued_at})
         connection.execute(

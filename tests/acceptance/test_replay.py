@@ -16,9 +16,9 @@ import pytest
 from rich.console import Console
 
 from deploy.local.broker import LocalBroker
-from lifeline.verbs.city import load_command
 from lifeline.clock import SystemClock
 from lifeline.store.pool import Store
+from lifeline.verbs.city import load_command
 from simulators.recorded.layouts import Layout
 from simulators.replay_verb import make_pack_command, replay_command
 from tests.packs import write_tiny_pack

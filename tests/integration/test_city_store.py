@@ -8,12 +8,12 @@ from rich.console import Console
 
 from lifeline import city
 from lifeline.asset import AssetKind, Site
-from lifeline.verbs.city import load_command, show_command
 from lifeline.errors import PackError
 from lifeline.store import cities
 from lifeline.store.cities import load_pack
 from lifeline.store.pool import Store
 from lifeline.store.sensors import sensors
+from lifeline.verbs.city import load_command, show_command
 from tests.packs import write_tiny_pack
 
 NOW = datetime(2026, 11, 23, 8, tzinfo=UTC)

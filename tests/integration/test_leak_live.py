@@ -14,6 +14,7 @@ from deploy.local.broker import LocalBroker
 from detect.leak import live
 from detect.leak.detector import Report
 from detect.leak.evaluate import evaluate
+from detect.leak.telling import NAME
 from detect.residual import detector as residual
 from detect.runner import Runner
 from lifeline.clock import SetClock, SystemClock
@@ -80,7 +81,7 @@ def test_a_recorded_leak_is_told_live_as_it_is_reported_offline(
     again = Runner(store, settings, clock, (residual.make, live.make))
     run(again, clock, end)
 
-    found = [f for f in findings.findings_after(store, 0) if f.detector == live.NAME]
+    found = [f for f in findings.findings_after(store, 0) if f.detector == NAME]
     settled = [f for f in found if f.reason == reports[0].reason]
     assert [_what(f) for f in settled] == [_reported(r) for r in reports]
     told = [f for f in findings.findings_after(store, 0) if f.kind in (FindingKind.LEAK, FindingKind.BURST)]
@@ -96,7 +97,7 @@ def test_a_recorded_leak_is_told_live_as_it_is_reported_offline(
 
 
 def _taught(store: Store) -> bool:
-    return detector_states.load(store, detector=live.NAME, scope="999901/model") is not None
+    return detector_states.load(store, detector=NAME, scope="999901/model") is not None
 
 
 def _what(finding: Finding) -> tuple[object, ...]:

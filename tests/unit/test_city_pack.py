@@ -14,8 +14,8 @@ from lifeline.asset import AssetKind, Site
 from lifeline.city.fault import Fault
 from lifeline.city.people import CREW_COLUMNS, POPULATION_COLUMNS, SHELTER_COLUMNS
 from lifeline.city.sensors import COLUMNS as SENSOR_COLUMNS
-from lifeline.verbs.city import check_command
 from lifeline.errors import PackError
+from lifeline.verbs.city import check_command
 from tests.packs import write_tiny_pack
 
 FILES = (

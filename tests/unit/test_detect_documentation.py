@@ -9,7 +9,7 @@ from detect.flood import detector as flood
 from detect.flood.levels import FloodReason
 from detect.flood.quality import Verdict
 from detect.flood.sky import Cause
-from detect.leak import live as leak
+from detect.leak import telling as leak
 from detect.leak.telling import LeakReason
 from detect.leak.upkeep import UpkeepReason
 from detect.residual import detector as residual

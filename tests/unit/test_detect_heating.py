@@ -27,7 +27,7 @@ def scope() -> Scope:
 
 
 def readings(leak_m3_per_h: float) -> Batch:
-    at_s = START_S + np.arange(DAYS * 24 * 12) * 300.0
+    at_s = (START_S + np.arange(DAYS * 24 * 12) * 300.0).astype(np.float64)
     rng = np.random.default_rng(4)
     flow = 1.0 + 0.1 * rng.standard_normal(len(at_s))
     day = (at_s - START_S) / 86_400.0
