@@ -267,7 +267,7 @@ def partition_check(store: Store, settings: Settings) -> Check:
     said = [f"{number + 1}/{of} {holders.get(number, 'nobody')}" for number in range(of)]
     text = ", ".join(said + [f"{name} stands by" for name in standing_by])
     if len(holders) < of:
-        verdict = Verdict.FAULT if seen.present else Verdict.WARNING  # none at all: not started, as the stage's line says
+        verdict = Verdict.FAULT if seen.present else Verdict.WARNING  # none at all: not started yet
         return Check("partitions", verdict, text, "start as many `lifeline ingest` as there are partitions")
     if of != wanted:
         advice = "end all ingests, then start them: the first to start divides the devices anew"
