@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lifeline.asset import Sensor
+from lifeline.errors import SimulationError
 from lifeline.units import Quantity
 
 
@@ -34,9 +35,17 @@ ACCURACY: dict[Quantity, Accuracy] = {
 
 
 class Instrument:
-    """One sensor's own imperfection; the same seed gives the same noise in the same order of asking."""
+    """One sensor's own imperfection; the same seed gives the same noise in the same order of asking.
+
+    Raises SimulationError for a quantity of which no model has the truth.
+    """
 
     def __init__(self, sensor: Sensor, *, seed: int, stream: str = "live") -> None:
+        if sensor.quantity not in ACCURACY:
+            raise SimulationError(
+                f"{sensor.sensor_id} measures {sensor.quantity.value}, which no model has",
+                advice="simulate a pack without this sensor",
+            )
         self._accuracy = ACCURACY[sensor.quantity]
         self._rng = np.random.default_rng([seed, zlib.crc32(f"{stream}/{sensor.sensor_id}".encode())])
 

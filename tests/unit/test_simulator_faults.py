@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from lifeline.asset import Name, Position, Sensor, Site
+from lifeline.errors import SimulationError
 from lifeline.units import Quantity
 from simulators.faults import ACCURACY, Fault, FaultKind, Instrument
 
@@ -29,7 +30,12 @@ def sensor(quantity: Quantity) -> Sensor:
     )
 
 
-@pytest.mark.parametrize("quantity", list(Quantity))
+def test_what_no_model_has_is_refused_by_name() -> None:
+    with pytest.raises(SimulationError, match="zinc"):
+        Instrument(sensor(Quantity.ZINC), seed=1)
+
+
+@pytest.mark.parametrize("quantity", list(ACCURACY))
 def test_noise_has_its_size_and_its_seed(quantity: Quantity) -> None:
     usual = 300_000.0 if quantity is Quantity.PRESSURE else 3.0
     truth, accuracy = np.full(4000, usual), ACCURACY[quantity]
