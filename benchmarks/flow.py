@@ -120,30 +120,35 @@ def flow(
     newest = np.full(_last_key(store) + 1, np.iinfo("i8").min)
     delays: list[npt.NDArray[np.float64]] = []
     memory: list[tuple[float, float]] = []
-    seen, expected, ended_at = 0, round(messages_per_s * duration_s), float("inf")
+    expected, ended_at = round(messages_per_s * duration_s), float("inf")
     listener = store.listener(Topic.READING)
     listener.wait(0.0)
     with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as sender:
-        while seen < expected and time.monotonic() < ended_at + _SETTLE_S:
+        while stored(store) - already < expected and time.monotonic() < ended_at + _SETTLE_S:
             listener.wait(1.0)
             rows, since = readings_since(store, since, max_quality=2)
-            now_s = time.time()
-            at_us = rows["observed_at"].astype("i8")
-            new = at_us > newest[rows["sensor_key"]]
-            np.maximum.at(newest, rows["sensor_key"], at_us)
-            delays.append(now_s - at_us[new] / 1e6)
-            seen += int(new.sum())
+            delays.append(_delays_s(rows, newest))
             elapsed_s = time.monotonic() - began
             if "ingest" in pids and (not memory or elapsed_s - memory[-1][0] > 1.0):
                 memory.append((elapsed_s, _resident_mib(pids["ingest"])))
             if ended_at == float("inf") and sender.poll() is not None:
                 ended_at = time.monotonic()
+        delays.append(_delays_s(readings_since(store, since, max_quality=2)[0], newest))
         took_s = time.monotonic() - began
         told = json.loads(sender.communicate(timeout=_SETTLE_S)[0])
     listener.close()
     cores = {name: (_processor_s(pid) - worked[name]) / took_s for name, pid in pids.items()}
     lost = told["sent"] - (stored(store) - already)
     return Flow(told["sent"], lost, np.concatenate(delays), told["behind_s"], memory, cores)
+
+
+def _delays_s(rows: npt.NDArray[np.void], newest: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    """From the sending to now, of those rows that were not there before; `newest` by sensor is brought up to date."""
+    now_s, at_us = time.time(), rows["observed_at"].astype("i8")
+    new = at_us > newest[rows["sensor_key"]]
+    np.maximum.at(newest, rows["sensor_key"], at_us)
+    delays_s: npt.NDArray[np.float64] = now_s - at_us[new] / 1e6
+    return delays_s
 
 
 def stored(store: Store) -> int:
