@@ -9,9 +9,10 @@ from lifeline.alarm import Alarm
 from lifeline.store.decisions import Present, Untold
 
 
-def group_of(alarm: Alarm) -> str:
-    """Alarms of one city and one kind have one cause more often than not: they share an allowance."""
-    return f"{alarm.city_code}/{alarm.kind.value}"
+def group_of(alarm: Alarm, rules: Grouping) -> str:
+    """Alarms of one city and one family of kinds have one cause more often than not: they share an allowance."""
+    family = next((kinds for kinds in rules.together if alarm.kind in kinds), (alarm.kind,))
+    return f"{alarm.city_code}/{family[0].value}"
 
 
 def ripe(
@@ -25,7 +26,7 @@ def ripe(
     """
     groups: dict[str, list[Untold]] = defaultdict(list)
     for one in untold:
-        groups[group_of(one.alarm)].append(one)
+        groups[group_of(one.alarm, rules)].append(one)
     return {
         group: members
         for group, members in groups.items()

@@ -181,9 +181,11 @@ class Rhythm(BaseModel):
 
 class Grouping(BaseModel):
     """How many notices of one city and kind go at once, and how long the rest waits: `gap_s`, longer by `grow` with
-    each notice up to `longest_gap_s`, until nothing was told for that long."""
+    each notice up to `longest_gap_s`, until nothing was told for that long. Kinds of one family in `together` count
+    as one kind."""
 
     model_config = _STRICT
+    together: tuple[Annotated[tuple[KindName, ...], Field(strict=False)], ...] = Field((), strict=False)
     most: int = Field(ge=1)
     gap_s: Seconds
     grow: float = Field(ge=1, le=10)

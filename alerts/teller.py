@@ -122,7 +122,7 @@ class Teller:
         self._groups(opened, waiting, policy, known)
 
     def _groups(self, opened: Docket, waiting: Sequence[Untold], policy: Policy, known: Roster | None) -> None:
-        sent = opened.sent({grouping.group_of(one.alarm) for one in waiting}, within_s=_STORM_S)
+        sent = opened.sent({grouping.group_of(one.alarm, policy.grouping) for one in waiting}, within_s=_STORM_S)
         for group, batch in grouping.ripe(waiting, sent, policy.grouping, opened.now).items():
             try:
                 with opened.guarded():

@@ -30,7 +30,7 @@ def untold(number: int, seconds: float, level: Level = Level.YELLOW, city: str =
 
 
 def test_calm_news_goes_at_once_and_what_comes_beyond_the_allowance_goes_as_one() -> None:
-    group = group_of(ALARM)
+    group = group_of(ALARM, RULES)
     first, second = untold(1, 0), untold(2, 0)
     assert ripe([first, second], {}, RULES, at(0)) == {group: [first, second]}
     sent = {group: [at(0), at(1), at(2)]}
@@ -47,7 +47,7 @@ def test_calm_news_goes_at_once_and_what_comes_beyond_the_allowance_goes_as_one(
 
 
 def test_a_red_one_waits_only_for_its_company_and_takes_along_what_is_there() -> None:
-    group = group_of(ALARM)
+    group = group_of(ALARM, RULES)
     sent = {group: [at(0), at(1), at(2)]}
     yellow, red = untold(1, 10), untold(2, 50, Level.RED)
     assert ripe([yellow, red], sent, RULES, at(64)) == {}
@@ -57,7 +57,7 @@ def test_a_red_one_waits_only_for_its_company_and_takes_along_what_is_there() ->
 
 
 def test_cities_and_kinds_do_not_wait_for_each_other() -> None:
-    sent = {group_of(ALARM): [at(0), at(1), at(2)]}
+    sent = {group_of(ALARM, RULES): [at(0), at(1), at(2)]}
     elsewhere = untold(2, 0, city="220200")
     leak = replace(untold(3, 0), alarm=replace(ALARM, kind=FindingKind.LEAK))
     assert ripe([untold(1, 0), elsewhere, leak], sent, RULES, at(5)) == {
@@ -79,7 +79,7 @@ def test_any_storm_stays_within_its_bounds_and_nobody_is_forgotten(events: list[
             pending.append(coming.pop(0))
         if not pending:
             continue
-        batches = ripe(pending, {group_of(ALARM): [at(when) for when, _ in sent]}, RULES, at(second))
+        batches = ripe(pending, {group_of(ALARM, RULES): [at(when) for when, _ in sent]}, RULES, at(second))
         for batch in batches.values():
             sent.append((second, any(one.alarm.level is Level.RED for one in batch)))
             for one in batch:
@@ -134,3 +134,9 @@ def test_a_silent_gateway_is_one_alarm_and_not_explained_by_what_it_explains() -
     sensor = there(SILENT, "silent:S-7", "S-7")
     alarm = replace(GATEWAY.alarm, alarm_id=1)
     assert inhibited(alarm, GATEWAY.sensor_ids, [sensor], POLICY) is None
+
+
+def test_water_foreseen_and_water_there_share_an_allowance() -> None:
+    foreseen = replace(ALARM, kind=FindingKind.FLOOD_EXPECTED)
+    assert group_of(foreseen, RULES) == group_of(replace(ALARM, kind=FindingKind.FLOOD), RULES)
+    assert group_of(replace(ALARM, kind=FindingKind.BURST), RULES) != group_of(foreseen, RULES)
