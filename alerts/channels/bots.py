@@ -89,7 +89,9 @@ class Bot:
 
     def deliver(self, letter: Letter) -> None:
         """Posts the letter, in parts where it is long. Raises DeliveryError; then all parts are sent again."""
-        client = httpx.Client(timeout=self._timeout_s, follow_redirects=False)
+        # a service may close a connection between two parts: each part has its own
+        limits = httpx.Limits(max_keepalive_connections=0)
+        client = httpx.Client(timeout=self._timeout_s, follow_redirects=False, limits=limits)
         with deadline(self._timeout_s, client.close) as passed, client:
             for text in self._texts(letter):
                 document, query = self._service.write(text, self._secret, time.time())

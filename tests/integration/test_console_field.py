@@ -97,8 +97,8 @@ def test_a_crew_works_on_without_a_net_and_the_loop_is_closed(console: Console, 
         task.locator("[data-do='photo']").set_input_files(
             FilePayload(name="../../x.png", mimeType="image/png", buffer=PNG)
         )
+        # a tap may have arrived without its answer having come back: it waits too, and is done once all the same
         expect(page.locator("#waiting")).to_contain_text("3")
-        assert alarm_store.alarm(store, number).state is AlarmState.ACCEPTED
         page.context.set_offline(False)
         expect(page.locator("#waiting")).to_have_text("")
         assert alarm_store.alarm(store, number).state is AlarmState.ON_SITE
