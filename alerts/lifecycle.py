@@ -57,6 +57,12 @@ class Why(StrEnum):
     """another alarm explains it"""
     EXPLANATION_OVER = "explanation-over"
     """what explained it is over, and it is still there"""
+    SILENCED = "silenced"
+    """a person made its sensors or its zone silent"""
+    SILENCE_OVER = "silence-over"
+    """the silence is over, and it is still there; or it turned red"""
+    OVER_UNTOLD = "over-untold"
+    """it was over while it was suppressed"""
     NOTHING_FOLLOWED = "nothing-followed"
     """it was acknowledged, and nothing followed in time"""
     UNDECIDABLE = "undecidable"
@@ -106,7 +112,7 @@ def over(alarm: Alarm, now: datetime, rhythm: Rhythm) -> Why | None:
         return Why.DID_NOT_LAST
     seen = alarm.state in {AlarmState.ACKNOWLEDGED, AlarmState.VERIFIED, AlarmState.SHELVED, AlarmState.SUPPRESSED}
     if seen and now - alarm.cleared_at >= timedelta(seconds=rhythm.settle_s):
-        return Why.OVER_AND_SEEN if alarm.state is not AlarmState.SUPPRESSED else Why.EXPLAINED
+        return Why.OVER_AND_SEEN if alarm.state is not AlarmState.SUPPRESSED else Why.OVER_UNTOLD
     return None
 
 

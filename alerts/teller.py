@@ -15,6 +15,7 @@ from lifeline.alarm import Alarm, AlarmAction, AlarmState, Level
 from lifeline.answer_link import AnswerLink, sign
 from lifeline.metrics import ALARMS
 from lifeline.settings import Settings
+from lifeline.silence import silenced
 from lifeline.store import answers
 from lifeline.store.answers import Link
 from lifeline.store.decisions import Docket, Place, Untold
@@ -94,12 +95,17 @@ class Teller:
         """Decides about every event that is not decided yet."""
         kinds = {rule.by for rule in policy.inhibit}
         present = opened.present(kinds) if kinds else []
+        silences = opened.silences()
         for one in opened.suppressed(_AT_ONCE):
-            if grouping.inhibited(one.alarm, one.sensor_ids, present, policy) is None:
-                self._move(opened, one.alarm, AlarmAction.RELEASE, Why.EXPLANATION_OVER)
+            if (
+                grouping.inhibited(one.alarm, one.sensor_ids, present, policy) is None
+                and silenced(silences, one.alarm, one.sensor_ids) is None
+            ):
+                over = Why.SILENCE_OVER if one.suppressed_by == Why.SILENCED else Why.EXPLANATION_OVER
+                self._move(opened, one.alarm, AlarmAction.RELEASE, over)
         waiting: list[Untold] = []
         never: dict[int, str] = {}
-        explained: dict[int, tuple[Alarm, Alarm]] = {}
+        quiet: dict[int, tuple[Alarm, Why, str]] = {}
         for untold in opened.untold(settle_s=policy.rhythm.settle_s, limit=UNTOLD_AT_ONCE):
             event, alarm = untold.event, untold.alarm
             if policy.audience(event.action) is Audience.NOBODY:
@@ -109,16 +115,20 @@ class Teller:
             elif event.action is AlarmAction.CLEAR and untold.went_on:
                 never[event.event_id] = Told.CAME_BACK.value
             elif alarm.state is AlarmState.SUPPRESSED:
-                never[event.event_id] = Told.EXPLAINED.value
+                by_silence = untold.suppressed_by == Why.SILENCED
+                never[event.event_id] = (Told.SILENCED if by_silence else Told.EXPLAINED).value
             elif by := grouping.inhibited(alarm, untold.sensor_ids, present, policy):
                 never[event.event_id] = Told.EXPLAINED.value
                 if alarm.state is AlarmState.OPEN:
-                    explained[alarm.alarm_id] = (alarm, by)
+                    quiet[alarm.alarm_id] = (alarm, Why.EXPLAINED, f"alarm {by.alarm_id}: {by.subject}")
+            elif alarm.state is AlarmState.OPEN and (silence := silenced(silences, alarm, untold.sensor_ids)):
+                never[event.event_id] = Told.SILENCED.value
+                quiet[alarm.alarm_id] = (alarm, Why.SILENCED, f"silence {silence.silence_id}: {silence.why}")
             else:
                 waiting.append(untold)
         opened.tell((), never)
-        for alarm, by in explained.values():
-            self._move(opened, alarm, AlarmAction.SUPPRESS, Why.EXPLAINED, note=f"alarm {by.alarm_id}: {by.subject}")
+        for alarm, why, note in quiet.values():
+            self._move(opened, alarm, AlarmAction.SUPPRESS, why, note=note)
         self._groups(opened, waiting, policy, known)
 
     def _groups(self, opened: Docket, waiting: Sequence[Untold], policy: Policy, known: Roster | None) -> None:

@@ -32,6 +32,8 @@ class Told(StrEnum):
     """the end did not last; it was not told"""
     EXPLAINED = "explained"
     """another alarm explained it, and it was over before that one was"""
+    SILENCED = "silenced"
+    """a person made its sensors or its zone silent"""
     HELD = "held"
     """held back until it has lasted; it is told then"""
     UNTELLABLE = "untellable"

@@ -13,7 +13,8 @@ from lifeline.city.levels import Levels, from_raw
 from lifeline.errors import PackError, StoreError
 from lifeline.finding import Finding, FindingKind, Phase
 from lifeline.provision import Provision
-from lifeline.store import notices
+from lifeline.silence import Silence
+from lifeline.store import notices, silences
 from lifeline.store.alarms import add_event, alarm_of, columns, draw, event_of, move, one
 from lifeline.store.findings import finding_of, findings_after
 from lifeline.store.notices import Draft
@@ -45,12 +46,13 @@ class Place:
 @dataclass(frozen=True, slots=True)
 class Untold:
     """An event of which it is not decided yet who is told, and its alarm as it is now. `went_on`: the condition came
-    back after the event; `sensor_ids`: of the newest finding."""
+    back after the event; `sensor_ids`: of the newest finding; `suppressed_by`: why it is suppressed, where it is."""
 
     event: AlarmEvent
     alarm: Alarm
     went_on: bool
     sensor_ids: tuple[str, ...] = ()
+    suppressed_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,8 @@ class Present:
 
     alarm: Alarm
     sensor_ids: frozenset[str]
+    suppressed_by: str | None = None
+    """why it is suppressed, where it is"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,7 +291,9 @@ class Docket:
         """Events of which it is not decided yet who is told; an end only after it has stood for `settle_s`."""
         settled_before = self.now - timedelta(seconds=settle_s)
         rows = self.connection.execute(_SQL["untold"], {"settled_before": settled_before, "limit": limit}).fetchall()
-        return [Untold(event_of(row), alarm_of(row), row.went_on, tuple(row.sensor_ids)) for row in rows]
+        return [
+            Untold(event_of(row), alarm_of(row), row.went_on, tuple(row.sensor_ids), row.suppressed_by) for row in rows
+        ]
 
     def tell(self, drafts: Sequence[Draft], told: Mapping[int, str]) -> None:
         """Puts notices into the outbox and records for each event why there are these or none."""
@@ -311,9 +317,13 @@ class Docket:
         return [Present(alarm_of(row), frozenset(row.sensor_ids)) for row in rows]
 
     def suppressed(self, limit: int) -> list[Present]:
-        """Alarms that another one explains, held; those in other hands come next time."""
+        """Alarms that another one explains or a person silenced, held; those in other hands come next time."""
         rows = self.connection.execute(_SQL["suppressed"], {"limit": limit}).fetchall()
-        return [Present(alarm_of(row), frozenset(row.sensor_ids)) for row in rows]
+        return [Present(alarm_of(row), frozenset(row.sensor_ids), row.suppressed_by) for row in rows]
+
+    def silences(self) -> list[Silence]:
+        """What people have made silent."""
+        return silences.in_force(self.connection, self.now)
 
     def due(
         self, *, settle_s: float, lower_after_s: float, follow_s: float, limit: int, after: int = 0

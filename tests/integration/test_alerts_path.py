@@ -16,7 +16,7 @@ from lifeline.clock import SystemClock
 from lifeline.errors import IllegalTransitionError, NotFoundError, StaleVersionError
 from lifeline.finding import FindingKind, Phase
 from lifeline.settings import Settings
-from lifeline.store import alarms, findings, stages
+from lifeline.store import alarms, audit, findings, silences, stages
 from lifeline.store.notices import NoticeState, notices_of
 from lifeline.store.pool import Store
 from tests.alert_parts import FLOOD, MailReceiver, WebReceiver, changed_policy, eventually, later, load_city
@@ -308,6 +308,41 @@ def test_a_backlog_explains_silent_sensors_until_it_ends(
         eventually(lambda: len(events_of(web)) == 4)
     assert told_of(store, silent[1].subject) == ["explained", "nobody-by-policy", "told"]
     assert [event["alarm"]["kind"] for event in events_of(web)].count("sensor-silent") == 2
+
+
+def test_a_silence_keeps_quiet_what_opens_but_never_red_and_is_told_of_when_it_ends(
+    database_url: str, store: Store, web: WebReceiver, quick_policy: str
+) -> None:
+    load_city(store)
+    now = datetime.now(UTC)
+    silence = silences.add(
+        store, sensor_id="CC-WD-03", until=now + timedelta(hours=2), why="being calibrated", by="王芳", now=now
+    )
+    with pytest.raises(IllegalTransitionError):
+        silences.add(store, sensor_id="CC-WD-03", until=now + timedelta(hours=2), why=" ", by="王芳", now=now)
+    with pytest.raises(NotFoundError):
+        silences.add(store, zone_id="nowhere", until=now + timedelta(hours=2), why="works", by="王芳", now=now)
+    alone, seen_by_two, red = (
+        replace(FLOOD, subject=f"flood:{n}", began_at=now, detected_at=now, depth_m=depth_m, sensor_ids=sensor_ids)
+        for n, depth_m, sensor_ids in (
+            (1, 0.2, ("CC-WD-03",)), (2, 0.2, ("CC-WD-03", "CC-WD-04")), (3, 0.5, ("CC-WD-03",)),
+        )
+    )  # fmt: skip
+    ops = {"name": "ops", "kind": "webhook", "address": web.url}
+    with running(settings_for(database_url, ops, policy_file=quick_policy)):
+        findings.commit(store, [alone, seen_by_two, red], now=now)
+        eventually(lambda: {event["alarm"]["subject"] for event in events_of(web)} >= {"flood:2", "flood:3"})
+        eventually(lambda: told_of(store, "flood:1") == ["silenced", "nobody-by-policy"])
+        quiet = next(one for one in alarms.alarms(store, live_only=True) if one.subject == "flood:1")
+        assert quiet.state is AlarmState.SUPPRESSED
+        last = alarms.events(store, quiet.alarm_id)[-1]
+        assert (last.reason, last.note) == ("silenced", f"silence {silence.silence_id}: being calibrated")
+        assert "flood:1" not in {event["alarm"]["subject"] for event in events_of(web)}
+        silences.end(store, silence.silence_id, by="李强", now=datetime.now(UTC))
+        eventually(lambda: "flood:1" in {event["alarm"]["subject"] for event in events_of(web)})
+    assert alarms.events(store, quiet.alarm_id)[-1].reason == "silence-over"
+    trail = audit.entries(store, subject="sensor:CC-WD-03")
+    assert [(one.action, one.who) for one in trail] == [("silence.end", "李强"), ("silence.add", "王芳")]
 
 
 def told_of(store: Store, subject: str) -> list[str | None]:

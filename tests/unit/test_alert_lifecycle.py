@@ -139,7 +139,7 @@ def test_only_what_is_over_and_seen_closes_by_itself(state: AlarmState) -> None:
     settled = START + timedelta(minutes=30, seconds=RHYTHM.settle_s)
     seen = state in {AlarmState.ACKNOWLEDGED, AlarmState.VERIFIED, AlarmState.SHELVED}
     alarm = replace(CLEARED, state=state)
-    quiet = {AlarmState.CANDIDATE: Why.DID_NOT_LAST, AlarmState.SUPPRESSED: Why.EXPLAINED}
+    quiet = {AlarmState.CANDIDATE: Why.DID_NOT_LAST, AlarmState.SUPPRESSED: Why.OVER_UNTOLD}
     assert over(alarm, settled, RHYTHM) is (Why.OVER_AND_SEEN if seen else quiet.get(state))
     early = Why.DID_NOT_LAST if state is AlarmState.CANDIDATE else None
     assert over(alarm, settled - timedelta(seconds=1), RHYTHM) is early

@@ -87,7 +87,10 @@ SELECT a.alarm_id, a.subject, a.city_code, a.kind, a.level, a.state, a.title_zh,
        EXISTS (SELECT FROM alarm_event later
                WHERE later.alarm_id = e.alarm_id AND later.event_id > e.event_id
                  AND later.action IN ('return', 'escalate')) AS went_on,
-       f.sensor_ids
+       f.sensor_ids,
+       CASE WHEN a.state = 'suppressed' THEN
+           (SELECT reason FROM alarm_event why WHERE why.alarm_id = a.alarm_id AND why.action = 'suppress'
+            ORDER BY why.event_id DESC LIMIT 1) END AS suppressed_by
 FROM alarm_event e JOIN alarm a USING (alarm_id) JOIN finding f USING (finding_id)
 WHERE e.told IS NULL AND (e.action <> 'clear' OR e.at <= %(settled_before)s)
 ORDER BY e.event_id
@@ -113,10 +116,12 @@ WHERE a.state NOT IN ('closed', 'cancelled', 'superseded', 'suppressed') AND a.c
   AND a.kind = ANY(%(kinds)s)
 
 -- name: suppressed
--- Alarms that another one explains, with the sensors of their newest finding; held.
+-- Alarms that another one explains or a person silenced, with the sensors of their newest finding; held.
 SELECT a.alarm_id, a.subject, a.city_code, a.kind, a.level, a.state, a.title_zh, a.title_en, a.opened_at, a.began_at,
        a.probability, a.provisions, a.version, a.finding_id, a.cleared_at, a.closed_at, a.zone_id, a.lon, a.lat,
-       a.shelved_until, f.sensor_ids
+       a.shelved_until, f.sensor_ids,
+       (SELECT reason FROM alarm_event why WHERE why.alarm_id = a.alarm_id AND why.action = 'suppress'
+        ORDER BY why.event_id DESC LIMIT 1) AS suppressed_by
 FROM alarm a JOIN finding f USING (finding_id)
 WHERE a.state = 'suppressed' AND a.cleared_at IS NULL
 ORDER BY a.alarm_id
