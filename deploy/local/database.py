@@ -1,5 +1,6 @@
 """A private PostgreSQL with TimescaleDB on a free loopback port, its data kept in a folder."""
 
+import os
 import secrets
 import shutil
 import signal
@@ -17,7 +18,7 @@ DATABASE = "lifeline"
 
 _SETTINGS_FILE = "lifeline.conf"
 
-# Sized for two cores and a few GB that other processes want too.
+# Sized for two cores and a memory that other processes want too.
 _SETTINGS = """\
 # Written by Lifeline at every start. Changes of your own belong in postgresql.conf, after the line that includes this.
 listen_addresses = '{host}'
@@ -30,20 +31,22 @@ timescaledb.max_background_workers = 0   # the Apache edition has no job for one
 timezone = 'UTC'
 log_timezone = 'UTC'
 max_connections = 100
-shared_buffers = 256MB
 work_mem = 16MB
 maintenance_work_mem = 64MB
 effective_cache_size = 1GB
 max_worker_processes = 8
 max_parallel_workers_per_gather = 1
 max_locks_per_transaction = 256   # a query over a hypertable locks each of its chunks
-max_wal_size = 1GB
+max_wal_size = 2GB
 checkpoint_timeout = 10min
+autovacuum_naptime = 10s          # it also sums up new block ranges, by which followers find what has come
 random_page_cost = 1.1
 jit = off                         # compiling costs more than the short queries here take
 """
 
 _DURABLE = """\
+shared_buffers = {shared_buffers_mb}MB
+wal_compression = lz4             # after each checkpoint every page is logged whole when it is first touched
 fsync = on
 synchronous_commit = on
 full_page_writes = on
@@ -51,12 +54,16 @@ full_page_writes = on
 
 # Nothing survives a crash of the machine: for databases that a test throws away.
 _THROW_AWAY = """\
+shared_buffers = 256MB
 fsync = off
 synchronous_commit = off
 full_page_writes = off
 wal_level = minimal
 max_wal_senders = 0
 """
+
+
+_LEAST_MB, _MOST_MB = 256, 2048
 
 
 class LocalDatabase(LocalServer):
@@ -148,7 +155,8 @@ class LocalDatabase(LocalServer):
         self.create(DATABASE)
 
     def _sandbox(self) -> list[str]:
-        settings = _SETTINGS.format(host=HOST, port=self.port) + (_DURABLE if self._durable else _THROW_AWAY)
+        settings = _SETTINGS.format(host=HOST, port=self.port)
+        settings += _DURABLE.format(shared_buffers_mb=_shared_buffers_mb()) if self._durable else _THROW_AWAY
         (self._cluster / _SETTINGS_FILE).write_text(settings)
         self._launched_ns = time.time_ns() - 10_000_000  # file times lag behind the clock by a tick
         return command(self.root, f"{POSTGRES_BIN}/postgres", "-D", "/data/cluster", binds={self.data_dir: "/data"})
@@ -172,3 +180,9 @@ class LocalDatabase(LocalServer):
 
     def _password(self) -> str:
         return self._password_file.read_text().strip().rpartition(":")[2]
+
+
+def _shared_buffers_mb() -> int:
+    """A quarter of the memory, as PostgreSQL's manual advises: the index that every new row touches then fits."""
+    memory_mb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20
+    return max(_LEAST_MB, min(memory_mb // 4, _MOST_MB))
