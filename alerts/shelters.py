@@ -9,10 +9,10 @@ import numpy as np
 
 from alerts.assignment import Barrier, Need, Outcome, Site, assign
 from alerts.assignment_roads import RoadMap, Water
-from alerts.shelters_rules import Rules, Season
+from alerts.shelters_rules import Rules
 from lifeline.asset import PopulationCell, Position
 from lifeline.city.roads import distance_m
-from lifeline.shelter import Assignment, Evacuation, Exposure, ShelterState, Standing, WaterAt
+from lifeline.shelter import Assignment, Evacuation, Exposure, Places, Season, ShelterState, Standing, WaterAt
 
 _USABLE = {ShelterState.STANDBY, ShelterState.OPENING, ShelterState.OPEN, ShelterState.FULL}
 _TAKING = {ShelterState.OPENING, ShelterState.OPEN}
@@ -52,6 +52,12 @@ def exposure(standing: Standing, water: Sequence[WaterAt], rules: Rules, now: da
     return Exposure(standing.shelter.shelter_id, now, site_m, way_m, site_60, way_60, verdict, reason)
 
 
+def places(standing: Standing, rules: Rules, around: Circumstances) -> Places:
+    """How many people a shelter takes in the season of its city: what everybody is told of it, and what is planned."""
+    season, reason = around.seasons[standing.shelter.city_code]
+    return Places(standing.shelter.shelter_id, around.now, season, reason, rules.places(standing.shelter, season))
+
+
 def site_of(standing: Standing, rules: Rules, around: Circumstances) -> Site:
     """The shelter as the plan sees it. Occupied places are those last counted; a shelter that nobody has counted since
     it opened has nobody in it as far as we know, and `count_age` of the report says so."""
@@ -64,9 +70,9 @@ def site_of(standing: Standing, rules: Rules, around: Circumstances) -> Site:
         barrier = Barrier.CLOSED
     elif season is Season.COLD and not shelter.heated:
         barrier = Barrier.UNHEATED
-    places = rules.places(shelter, season)
-    free = 0 if standing.state is ShelterState.FULL else max(places - (standing.people or 0), 0)
-    reserve = min(int(rules.reserve_share * places), free)
+    held = rules.places(shelter, season)
+    free = 0 if standing.state is ShelterState.FULL else max(held - (standing.people or 0), 0)
+    reserve = min(int(rules.reserve_share * held), free)
     return Site(shelter.shelter_id, shelter.city_code, free, reserve, standing.state in _TAKING, barrier)
 
 
@@ -81,13 +87,13 @@ def plan(
     arrived: dict[tuple[str, bool], int] = {}
     for move in evacuation.moves:
         arrived[move.cell_id, move.special] = arrived.get((move.cell_id, move.special), 0) + move.arrived
-    needs, places = [], []
+    needs, homes = [], []
     for cell in evacuation.cells:
         special = max(cell.special_needs - arrived.get((cell.cell_id, True), 0), 0)
         others = max(cell.people - cell.special_needs - arrived.get((cell.cell_id, False), 0), 0)
         needs.append(Need(cell.cell_id, evacuation.city_code, special + others, special))
-        places.append(cell.position)
-    return _assigned(needs, places, standings, rules, around, moves=evacuation.moves, before=before)
+        homes.append(cell.position)
+    return _assigned(needs, homes, standings, rules, around, moves=evacuation.moves, before=before)
 
 
 def cover(
@@ -100,7 +106,11 @@ def cover(
 
 
 def gap_map(
-    cells: Sequence[PopulationCell], standings: Sequence[Standing], outcome: Outcome, rules: Rules
+    cells: Sequence[PopulationCell],
+    standings: Sequence[Standing],
+    outcome: Outcome,
+    rules: Rules,
+    around: Circumstances,
 ) -> dict[str, Any]:
     """GeoJSON: each cell with people without a place and the reasons, each shelter with whom it would take."""
     features: list[dict[str, Any]] = []
@@ -116,10 +126,12 @@ def gap_map(
         )  # fmt: skip
     for standing in standings:
         sent = sum(one.people for one in outcome.assignments if one.shelter_id == standing.shelter.shelter_id)
+        held = places(standing, rules, around)
         features.append(
             _point(
                 standing.shelter.position, kind="shelter", id=standing.shelter.shelter_id, state=standing.state.value,
-                mode=standing.mode.value, exposure=standing.exposure, assigned=sent,
+                mode=standing.mode.value, exposure=standing.exposure, assigned=sent, places=held.places,
+                season=held.season.value, heated=standing.shelter.heated,
             )
         )  # fmt: skip
     return {"type": "FeatureCollection", "features": features}
@@ -141,7 +153,7 @@ def coverage(outcome: Outcome, rules: Rules) -> dict[str, float]:
 
 
 def _assigned(
-    needs: Sequence[Need], places: Sequence[Position], standings: Sequence[Standing], rules: Rules,
+    needs: Sequence[Need], homes: Sequence[Position], standings: Sequence[Standing], rules: Rules,
     around: Circumstances, **more: Any,
 ) -> Outcome:  # fmt: skip
     ways, roads = rules.ways, around.roads
@@ -151,9 +163,9 @@ def _assigned(
     slow = roads.wet(now, depth_m=ways.slow_from_m, within_m=ways.closed_within_m)
     slow |= roads.wet(soon, depth_m=ways.closed_from_m, within_m=ways.closed_within_m)
     to = [standing.shelter.position for standing in standings]
-    way_m = roads.ways(places, to, closed=closed)
-    cost_m = roads.ways(places, to, closed=closed, slow=slow, slower=ways.slower) if slow.any() else way_m
-    straight = np.array([[distance_m(a, b) for b in to] for a in places], dtype=float).reshape(len(places), len(to))
+    way_m = roads.ways(homes, to, closed=closed)
+    cost_m = roads.ways(homes, to, closed=closed, slow=slow, slower=ways.slower) if slow.any() else way_m
+    straight = np.array([[distance_m(a, b) for b in to] for a in homes], dtype=float).reshape(len(homes), len(to))
     sites = [site_of(standing, rules, around) for standing in standings]
     return assign(needs, sites, way_m, rules.weights, straight_m=straight, cost_m=cost_m, **more)
 

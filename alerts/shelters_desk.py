@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from alerts.assignment_roads import RoadMap
-from alerts.shelters import Circumstances, exposure, plan
+from alerts.shelters import Circumstances, exposure, places, plan
 from alerts.shelters_rules import Rules
 from lifeline import log
 from lifeline.shelter import Evacuation, Plan, Standing
@@ -32,6 +32,7 @@ class Warden:
         shelters.put_exposures(
             self._store, [exposure(standing, around.water, self._rules, now) for standing in standings]
         )
+        shelters.put_places(self._store, [places(standing, self._rules, around) for standing in standings])
         running = evacuations.evacuations(self._store, running=True)
         if not running:
             return 0

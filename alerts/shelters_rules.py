@@ -1,7 +1,6 @@
 """The rules of shelters as data: area per person by season, reserve, ways, weights, checklists, sources."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 
 from alerts.assignment import Weights
@@ -10,17 +9,10 @@ from lifeline.city.document import Table, parse
 from lifeline.city.fault import Faults
 from lifeline.city.people import Grade, Mode
 from lifeline.errors import SettingsError
-from lifeline.shelter import ShelterMode, Task
+from lifeline.shelter import Season, ShelterMode, Task
 
 BUILT_IN = Path(__file__).with_name("shelters.toml")
 _KEYS = ("version", "places", "area", "ways", "weights", "count", "task")
-
-
-class Season(StrEnum):
-    """What counts: whether people can stay without heating."""
-
-    WARM = "warm"
-    COLD = "cold"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """How a shelter stands: mode (平 / 转换中 / 急), state, people inside and how old that count is; evacuations."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from lifeline.asset import Name, Position, Shelter
@@ -31,6 +31,15 @@ class ShelterState(StrEnum):
     """people must leave"""
 
 
+class Season(StrEnum):
+    """What counts: whether people can stay without heating."""
+
+    WARM = "warm"
+    COLD = "cold"
+
+
+_SEASON_FOR = timedelta(hours=6)
+"""How long what was worked out for a season is believed."""
 _S = ShelterState
 TRANSITIONS: dict[ShelterState, frozenset[ShelterState]] = {
     _S.STANDBY: frozenset({_S.OPENING, _S.OPEN, _S.CLOSED, _S.UNSAFE}),
@@ -75,6 +84,14 @@ class Standing:
     """dry, threatened, flooded, unknown: water at the site and on its last 500 m"""
     exposure_reason: str = "not-looked-at"
     exposure_at: datetime | None = None
+    places: int | None = None
+    """how many it takes in `season`, as of `places_at`; None: not worked out yet"""
+    season: Season | None = None
+    places_at: datetime | None = None
+
+    def takes(self, now: datetime) -> int | None:
+        """How many people it takes in this season; None where nobody has worked that out lately, which is not none."""
+        return self.places if self.places_at is not None and now - self.places_at <= _SEASON_FOR else None
 
     def count_age_s(self, now: datetime) -> float | None:
         """How old the count is; None where there is none."""
@@ -189,6 +206,17 @@ class Exposure:
     way_60_m: float | None
     verdict: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """How many people a shelter takes in the season of its city, and why that is the season."""
+
+    shelter_id: str
+    at: datetime
+    season: Season
+    reason: str
+    places: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,9 +114,7 @@ class FieldWork:
             name=person.name,
             crew=person.crew_id,
             tasks=self._tasks(person) if person.roles & FIELD else [],
-            shelters=[ShelterDocument.of(one) for one in shelters.standings(self._store) if looks_after(person, one)]
-            if person.roles & SHELTERS
-            else [],
+            shelters=self._shelters(person) if person.roles & SHELTERS else [],
         )
 
     def done(self, person: Person, action: FieldAction) -> Answer:
@@ -166,6 +164,10 @@ class FieldWork:
                 )
             )
         return tasks
+
+    def _shelters(self, person: Person) -> list[ShelterDocument]:
+        now = self._clock.now()
+        return [ShelterDocument.of(one, now) for one in shelters.standings(self._store) if looks_after(person, one)]
 
     def _do(self, person: Person, action: FieldAction) -> None:
         kind, _, number = action.about.partition(":")

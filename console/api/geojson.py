@@ -63,7 +63,7 @@ def findings(alarms: list[LiveAlarm]) -> str:
     )
 
 
-def shelters(standings: list[Standing]) -> str:
+def shelters(standings: list[Standing], *, now: datetime) -> str:
     """Shelters as points: mode, state, people inside, places, water near."""
     return _collection(
         [
@@ -76,7 +76,8 @@ def shelters(standings: list[Standing]) -> str:
                     "en": one.shelter.name.en,
                     "grade": one.shelter.grade,
                     "heated": one.shelter.heated,
-                    "places": int(one.shelter.area_m2 // one.shelter.area_per_person_m2),
+                    "places": one.takes(now),
+                    "season": one.season,
                     "mode": one.mode.value,
                     "state": one.state.value,
                     "people": one.people,

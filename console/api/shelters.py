@@ -32,7 +32,8 @@ class ShelterDocument(BaseModel):
     position: Point
     grade: str
     heated: bool
-    places: int
+    places: int | None = Field(description="in this season: none in the cold without heating; null: not known now")
+    season: str | None
     mode: str
     state: str
     note: str
@@ -41,9 +42,9 @@ class ShelterDocument(BaseModel):
     exposure: str
 
     @classmethod
-    def of(cls, standing: Standing) -> "ShelterDocument":
+    def of(cls, standing: Standing, now: datetime) -> "ShelterDocument":
         """The document of a shelter."""
-        return cls(**fields(standing))
+        return cls(**fields(standing, now))
 
 
 class StateRequest(BaseModel):
@@ -72,7 +73,7 @@ def router(store: Store, clock: Clock) -> APIRouter:
         """All shelters by id; a warden sees his own."""
         cities, person = cities_of(request, city), visitor_of(request).person
         return [
-            ShelterDocument.of(one)
+            ShelterDocument.of(one, clock.now())
             for one in shelters.standings(store, city)
             if (cities is None or one.shelter.city_code in cities) and looks_after(person, one)
         ]
@@ -80,7 +81,7 @@ def router(store: Store, clock: Clock) -> APIRouter:
     @routes.get("/shelters/{shelter_id}", responses=responses(404))
     def one(request: Request, shelter_id: ShelterId) -> ShelterDocument:
         """One shelter."""
-        return ShelterDocument.of(_mine(store, request, shelter_id))
+        return ShelterDocument.of(_mine(store, request, shelter_id), clock.now())
 
     @routes.post("/shelters/{shelter_id}/state", responses=responses(404, 409))
     def state(request: Request, shelter_id: ShelterId, body: StateRequest) -> ShelterDocument:
@@ -91,7 +92,8 @@ def router(store: Store, clock: Clock) -> APIRouter:
             shelters.set_state(
                 store, shelter_id, body.state, who=who, now=clock.now(), reason=REASON, note=body.note,
                 version=body.version,
-            )
+            ),
+            clock.now(),
         )  # fmt: skip
 
     @routes.post("/shelters/{shelter_id}/count", responses=responses(404, 409))
@@ -100,7 +102,8 @@ def router(store: Store, clock: Clock) -> APIRouter:
         _mine(store, request, shelter_id)
         who = visitor_of(request).person.name
         return ShelterDocument.of(
-            shelters.count(store, shelter_id, body.people, who=who, now=clock.now(), counted_at=body.at)
+            shelters.count(store, shelter_id, body.people, who=who, now=clock.now(), counted_at=body.at),
+            clock.now(),
         )
 
     def _mine(store: Store, request: Request, shelter_id: str) -> Standing:
@@ -120,19 +123,20 @@ def looks_after(person: Person, standing: Standing) -> bool:
     return standing.shelter.shelter_id in person.shelter_ids
 
 
-def places(standing: Standing) -> int:
-    """How many people it holds as its pack says, by area."""
-    return int(standing.shelter.area_m2 // standing.shelter.area_per_person_m2)
+def filled(standing: Standing, now: datetime) -> str:
+    """People inside / how many it takes in this season; ? where that is not known."""
+    held = standing.takes(now)
+    return " / ".join("?" if one is None else str(one) for one in (standing.people, held))
 
 
-def fields(standing: Standing) -> dict[str, Any]:
+def fields(standing: Standing, now: datetime) -> dict[str, Any]:
     """What a page or a program reads of a shelter."""
     shelter = standing.shelter
     return {
         "shelter_id": shelter.shelter_id, "version": standing.version, "city": shelter.city_code,
         "district": shelter.district, "name": Title(zh=shelter.name.zh, en=shelter.name.en),
         "position": Point(lon=shelter.position.lon, lat=shelter.position.lat), "grade": shelter.grade,
-        "heated": shelter.heated, "places": places(standing), "mode": standing.mode.value,
+        "heated": shelter.heated, "places": standing.takes(now), "season": standing.season, "mode": standing.mode.value,
         "state": standing.state.value, "note": standing.note, "people": standing.people,
         "counted_at": standing.counted_at, "exposure": standing.exposure,
     }  # fmt: skip

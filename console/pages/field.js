@@ -286,7 +286,7 @@ function shelter(one) {
     h("p", { class: "facts" }, h("b", {}, say(`shelter.state.${state}`)), ` · ${say(`shelter.mode.${one.mode}`)}`,
       ["threatened", "flooded"].includes(one.exposure) && h("b", { class: "exercise" }, `⚠ ${say(`shelter.exposure.${one.exposure}`)}`)),
     mine.length > 0 && h("p", { class: "pending" }, say("field.pending", { n: mine.length })),
-    h("p", { class: "people" }, h("strong", {}, people ?? "?"), ` / ${one.places}`, h("span", { class: "bar", "aria-hidden": "true" }, h("i", { style: `width:${share}%` }))),
+    h("p", { class: "people" }, h("strong", {}, people ?? "?"), ` / ${one.places ?? "?"}`, h("span", { class: "bar", "aria-hidden": "true" }, h("i", { style: `width:${share}%` }))),
     h("p", { class: "facts" }, counted_at ? say("field.counted", { age: age(counted_at) }) : say("field.never_counted")),
     people != null && button(say("field.do.current"), () => tap(name, "current"), "main", { "data-do": "current" }),
     h("div", { class: "row count" }, step(-10), step(-1),

@@ -9,7 +9,7 @@ from nicegui import ui
 
 from console import doing
 from console.access import FIELD, SHELTERS
-from console.api.shelters import places
+from console.api.shelters import filled
 from console.curves import Curve, Picture, options
 from console.pages.desk import Desk
 from console.pages.frame import Frame
@@ -122,10 +122,11 @@ class ShelterKind:
             "facts": _facts(
                 desk,
                 ("list.mode", texts(f"shelter.mode.{one.mode.value}")),
-                ("list.people", f"{'?' if one.people is None else one.people} / {places(one)}"),
+                ("list.people", filled(one, now)),
                 ("list.counted", moment(one.counted_at, timezone, now=now) if one.counted_at else ""),
                 ("list.counted_by", one.counted_by or ""),
                 ("list.water", texts(f"shelter.exposure.{one.exposure}")),
+                ("list.season", texts(f"shelter.season.{one.season.value}") if one.season else ""),
                 ("list.heated", texts("list.yes" if one.shelter.heated else "list.no")),
                 ("list.grade", texts.known("grade", one.shelter.grade)),
                 ("detail.note", one.note),

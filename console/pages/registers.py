@@ -9,7 +9,7 @@ from typing import Any
 from fastapi import Request
 from nicegui import ui
 
-from console.api.shelters import places
+from console.api.shelters import filled
 from console.pages.desk import Desk
 from console.pages.frame import Frame
 from console.pages.parts import Listing
@@ -117,7 +117,7 @@ def _shelters(desk: Desk, cities: Cities, now: datetime) -> list[Json]:
             "place": desk.place(one.shelter.city_code, None),
             "mode": texts(f"shelter.mode.{one.mode.value}"),
             "state": texts(f"shelter.state.{one.state.value}"),
-            "people": f"{'?' if one.people is None else one.people} / {places(one)}",
+            "people": filled(one, now),
             "counted": moment(one.counted_at, desk.timezone(one.shelter.city_code), now=now) if one.counted_at else "–",
             "water": texts(f"shelter.exposure.{one.exposure}"),
             "heated": texts("list.yes" if one.shelter.heated else "list.no"),

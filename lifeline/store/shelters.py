@@ -11,7 +11,18 @@ from typing import Any
 
 from lifeline.asset import Name, Position, Shelter
 from lifeline.errors import IllegalTransitionError, NotFoundError, StaleVersionError
-from lifeline.shelter import Conversion, Exposure, ShelterMode, ShelterState, Standing, Task, WaterAt, check_transition
+from lifeline.shelter import (
+    Conversion,
+    Exposure,
+    Places,
+    Season,
+    ShelterMode,
+    ShelterState,
+    Standing,
+    Task,
+    WaterAt,
+    check_transition,
+)
 from lifeline.store import audit
 from lifeline.store.pool import Connection, Store
 from lifeline.store.queries import queries
@@ -112,7 +123,8 @@ def convert(
         opening = ShelterState.OPENING if to_mode is ShelterMode.EMERGENCY else before.state
         state = opening if before.state is ShelterState.STANDBY else before.state
         after = replace(before, mode=ShelterMode.CONVERTING, state=state, reason="converting", note="")
-        _put(connection, before, after, "shelter.convert", who=who, now=now, to_mode=to_mode, promised_hours=promised)
+        more = {"to_mode": to_mode, "promised_hours": promised, "exercise": exercise}
+        _put(connection, before, after, "shelter.convert", who=who, now=now, **more)
         return _conversions(connection, shelter_id=shelter_id, running=True)[0]
 
 
@@ -175,6 +187,13 @@ def put_exposures(store: Store, exposures: Sequence[Exposure]) -> None:
             _SQL["put_exposure"],
             [{name: getattr(one, name) for name in Exposure.__slots__} for one in exposures],
         )
+
+
+def put_places(store: Store, found: Sequence[Places]) -> None:
+    """Writes how many people shelters take in this season. Raises StoreError."""
+    with store.transaction() as connection, connection.cursor() as cursor:
+        rows = [{name: getattr(one, name) for name in Places.__slots__} for one in found]
+        cursor.executemany(_SQL["put_places"], rows)
 
 
 def _end(
@@ -261,6 +280,9 @@ def _standing(row: Any) -> Standing:
         exposure=row.verdict or "unknown",
         exposure_reason=row.exposure_reason or "not-looked-at",
         exposure_at=row.exposure_at,
+        places=row.places,
+        season=Season(row.season) if row.season else None,
+        places_at=row.places_at,
     )
 
 

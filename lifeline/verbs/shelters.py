@@ -32,13 +32,15 @@ _NOBODY = "terminal"
 def list_shelters(city: Code = None) -> None:
     """Say how shelters stand: mode, state, people inside and how old that count is, water near."""
     now = SystemClock().now()
-    table = Table("shelter", "name", "grade", "mode", "state", "people", "counted", "water")
+    table = Table("shelter", "name", "grade", "mode", "state", "people", "places", "season", "counted", "water")
     with open_store() as store:
         for one in shelters.standings(store, city):
-            age = one.count_age_s(now)
+            age, held = one.count_age_s(now), one.takes(now)
+            season = f"{one.season or '?'}{'' if one.shelter.heated else ', unheated'}"
             table.add_row(
                 one.shelter.shelter_id, one.shelter.name.zh, one.shelter.grade, one.mode.value, one.state.value,
-                "?" if one.people is None else str(one.people), "never" if age is None else f"{age / 60:.0f} min ago",
+                "?" if one.people is None else str(one.people), "?" if held is None else str(held),
+                season, "never" if age is None else f"{age / 60:.0f} min ago",
                 f"{one.exposure} ({one.exposure_reason})",
             )  # fmt: skip
         running = evacuations.evacuations(store, running=True, city_code=city)
@@ -210,7 +212,7 @@ def coverage(
         table.add_row(reason, f"{people:,}")
     out.print(table)
     if geojson is not None:
-        text = json.dumps(gap_map(cells, standings, outcome, rules), ensure_ascii=False)
+        text = json.dumps(gap_map(cells, standings, outcome, rules, around), ensure_ascii=False)
         geojson.write_text(text, encoding="utf-8")
         out.print(f"{geojson}: {len(cells)} cells, {len(standings)} shelters", markup=False)
 

@@ -1,8 +1,9 @@
 """Shelters on a real database: conversions with their hours, counts, water near, evacuations planned again."""
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,10 +11,12 @@ from alerts import shelters_rules
 from alerts.assignment_roads import RoadMap
 from alerts.shelters import cover, coverage, gap_map
 from alerts.shelters_desk import Warden, circumstances
+from console.api import geojson
+from console.api.shelters import ShelterDocument
 from lifeline.asset import Position
 from lifeline.city.pack import check, load
 from lifeline.errors import IllegalTransitionError, SettingsError, StaleVersionError
-from lifeline.shelter import EvacuationCell, Move, ShelterMode, ShelterState
+from lifeline.shelter import EvacuationCell, Move, Season, ShelterMode, ShelterState
 from lifeline.store import audit, cities, evacuations, shelters
 from lifeline.store.pool import Store
 from tests.alert_parts import START
@@ -132,11 +135,33 @@ def test_winter_takes_the_unheated_site_away_and_the_gap_shows(store: Store, tmp
         outcome = cover(cells, standings, RULES, around)
         figures[month] = coverage(outcome, RULES)
         path = tmp_path / "gap.geojson"
-        path.write_text(json.dumps(gap_map(cells, standings, outcome, RULES)), encoding="utf-8")
+        path.write_text(json.dumps(gap_map(cells, standings, outcome, RULES, around)), encoding="utf-8")
     assert figures[7]["placed"] == 420
     assert figures[1]["placed"] == 80, "200 m2 at 2.5 m2 a person, heated"
-    (cell, *_) = json.loads(path.read_text(encoding="utf-8"))["features"]
-    assert (cell["properties"]["unassigned"], cell["properties"]["reasons"]) == (340, ["no-places"])
+    cell, school, park = (one["properties"] for one in json.loads(path.read_text(encoding="utf-8"))["features"])
+    assert (cell["unassigned"], cell["reasons"]) == (340, ["no-places"])
+    assert [(one["places"], one["season"], one["assigned"]) for one in (school, park)] == [
+        (80, "cold", 80),
+        (0, "cold", 0),
+    ]
+
+
+@pytest.mark.usefixtures("pack")
+def test_what_a_site_takes_in_this_season_is_told_everywhere(store: Store) -> None:
+    def told(now: datetime) -> dict[str, tuple[int | None, Any]]:
+        standings = shelters.standings(store)
+        assert [
+            one["properties"]["places"] for one in json.loads(geojson.shelters(standings, now=now))["features"]
+        ] == [ShelterDocument.of(one, now).places for one in standings]
+        return {one.shelter.shelter_id: (one.takes(now), one.season) for one in standings}
+
+    warden, july, january = _warden(store), NOW, NOW.replace(year=NOW.year + 1, month=1)
+    assert told(july) == {"CC-SH-1": (None, None), "CC-SH-2": (None, None)}, "nobody has looked: not known"
+    warden.tick(july)
+    assert told(july) == {"CC-SH-1": (100, Season.WARM), "CC-SH-2": (600, Season.WARM)}
+    assert told(january)["CC-SH-2"][0] is None, "what was worked out in summer says nothing in winter"
+    warden.tick(january)
+    assert told(january) == {"CC-SH-1": (80, Season.COLD), "CC-SH-2": (0, Season.COLD)}
 
 
 @pytest.mark.parametrize(

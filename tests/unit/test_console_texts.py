@@ -23,7 +23,7 @@ from lifeline.asset import AssetKind
 from lifeline.city.people import Grade, Skill
 from lifeline.finding import FindingKind
 from lifeline.person import Role
-from lifeline.shelter import ShelterMode, ShelterState
+from lifeline.shelter import Season, ShelterMode, ShelterState
 from lifeline.store.answers import Outcome
 from lifeline.store.calls import Lack
 from lifeline.store.notices import NoticeState
@@ -164,6 +164,7 @@ GROUPS: dict[str, list[str]] = {
     "shelter.to": [one.value for one in ShelterState],
     "shelter.state": [one.value for one in ShelterState],
     "shelter.mode": [one.value for one in ShelterMode],
+    "shelter.season": [one.value for one in Season],
     "shelter.exposure": ["dry", "threatened", "flooded", "unknown"],
     "role": [one.value for one in Role],
     "door.fault": FAULTS,

@@ -3,8 +3,9 @@
 SELECT s.shelter_id, s.city_code, s.name_zh, s.name_en, s.district, s.lon, s.lat, s.grade, s.area_m2, s.area_per_person_m2,
        s.heated, s.mode AS pack_mode, s.conversion_hours, t.mode, t.state, t.reason, t.note, t.people, t.counted_at,
        t.counted_by, t.changed_at, t.changed_by, coalesce(t.version, 0) AS version,
-       e.verdict, e.reason AS exposure_reason, e.at AS exposure_at
+       e.verdict, e.reason AS exposure_reason, e.at AS exposure_at, p.places, p.season, p.at AS places_at
 FROM shelter s LEFT JOIN shelter_state t USING (shelter_id) LEFT JOIN shelter_exposure e USING (shelter_id)
+LEFT JOIN shelter_places p USING (shelter_id)
 WHERE (%(city_code)s::text IS NULL OR s.city_code = %(city_code)s)
   AND (%(shelter_id)s::text IS NULL OR s.shelter_id = %(shelter_id)s)
 ORDER BY s.shelter_id
@@ -70,6 +71,13 @@ VALUES (%(shelter_id)s, %(at)s, %(site_depth_m)s, %(way_depth_m)s, %(site_60_m)s
 ON CONFLICT (shelter_id) DO UPDATE
 SET at = excluded.at, site_depth_m = excluded.site_depth_m, way_depth_m = excluded.way_depth_m,
     site_60_m = excluded.site_60_m, way_60_m = excluded.way_60_m, verdict = excluded.verdict, reason = excluded.reason
+
+-- name: put_places
+-- How many people a shelter takes in the season of its city.
+INSERT INTO shelter_places (shelter_id, at, season, reason, places)
+VALUES (%(shelter_id)s, %(at)s, %(season)s, %(reason)s, %(places)s)
+ON CONFLICT (shelter_id) DO UPDATE
+SET at = excluded.at, season = excluded.season, reason = excluded.reason, places = excluded.places
 
 -- name: water
 -- Each depth sensor of all cities: newest good depth of the last `fresh_s`, and the nowcast, where there are any.
