@@ -6,7 +6,16 @@ import sys
 import typer
 from rich.console import Console
 
-from lifeline.errors import LifelineError
+from lifeline.errors import (
+    FormError,
+    LifelineError,
+    PackError,
+    ReplayError,
+    SettingsError,
+    SimulationError,
+    UnitError,
+    WireError,
+)
 from lifeline.verbs import (
     audit,
     city,
@@ -26,6 +35,8 @@ from lifeline.verbs import (
     upkeep,
     world,
 )
+
+_BAD_INPUT = (SettingsError, PackError, UnitError, WireError, ReplayError, SimulationError, FormError)
 
 app = typer.Typer(
     help="Lifeline: a city's pipe-network and flood sensors, from the reading to the crew.",
@@ -56,12 +67,13 @@ app.add_typer(grafana.app, name="grafana")
 
 
 def main() -> None:
-    """Runs the verb; an error of ours is one line and exit code 1, never a trace."""
+    """Runs the verb; an error of ours is one line and an exit code, never a trace: 2 where what was given is wrong (as
+    for an option that does not exist), else 1."""
     try:
         app()
     except LifelineError as error:
         Console(stderr=True, highlight=False, soft_wrap=True).print(f"lifeline: {error}", markup=False)
-        sys.exit(1)
+        sys.exit(2 if isinstance(error, _BAD_INPUT) else 1)
     except KeyboardInterrupt:
         sys.exit(130)
 

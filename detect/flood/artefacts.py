@@ -1,4 +1,4 @@
-"""False floods made on purpose, and true ones between dry hours: how many of each the detector tells.
+"""False floods made on purpose, and true ones between dry hours: how many of each are told, or wanted looked at.
 
 A sensor-month is a month of one-minute readings of a dry street with noise, a gauge and a thermometer, into which
 blips, boxes, pulse chains, snow and ice are put. Their shapes follow the kinds that FloodNet names (quality.py); how
@@ -16,7 +16,7 @@ from detect.flood.replay import ROAD, scope_of
 from detect.instant import instant
 from detect.port import Batch, Floats
 from lifeline.asset import Site
-from lifeline.finding import FindingKind
+from lifeline.finding import Finding, FindingKind, Phase
 from lifeline.units import Quantity
 
 KINDS = ("blip", "box", "pulse-chain", "snow", "ice")
@@ -35,6 +35,8 @@ class FalseFloods:
     sensor_months: int
     artefacts: int
     told: dict[str, int]
+    orders: int
+    """how often somebody was sent to look (`jump-stands`)"""
 
     @property
     def per_100_months(self) -> float:
@@ -42,66 +44,81 @@ class FalseFloods:
         return 100.0 * sum(self.told.values()) / max(self.sensor_months, 1)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Recall:
-    """True floods that reached blue, those told, and how long after the first reading at blue, s."""
+    """True floods that reached blue, those told, and how long after the first reading at blue, s; `looked_at`: those of
+    which nothing was told but that somebody has to look."""
 
     floods: int
     told: int
+    looked_at: int
     delay_median_s: float
     delay_p95_s: float
 
+    def figures(self) -> dict[str, float | int | None]:
+        """For JSON."""
+        found: dict[str, float] = dict(self.__dict__)
+        return {name: None if np.isnan(value) else value for name, value in found.items()}
 
-def false_floods(sensor_months: int, *, seed: int = 0) -> FalseFloods:
-    """Every other month is winter."""
+
+def false_floods(sensor_months: int, *, seed: int = 0, gauge: bool = True) -> FalseFloods:
+    """Every other month is winter. `gauge`: one reports that it is dry; else nobody knows."""
     rng = np.random.default_rng(seed)
     told = dict.fromkeys((*KINDS, "none"), 0)
-    artefacts = 0
+    artefacts = orders = 0
     for month in range(sensor_months):
         depths, temperature, label = _month(rng, winter=month % 2 == 1)
         artefacts += sum(_PER_MONTH[k] for k in KINDS if month % 2 or k not in ("snow", "ice"))
-        for minute in _told_minutes(depths, temperature):
-            told[KINDS[label[minute]] if label[minute] >= 0 else "none"] += 1
-    return FalseFloods(sensor_months, artefacts, told)
+        for finding in _onsets(depths, temperature, gauge=gauge):
+            if finding.kind is FindingKind.FLOOD:
+                minute = min(int((finding.detected_at.timestamp() - _BEGIN_S) // 60.0), _MINUTES - 1)
+                told[KINDS[label[minute]] if label[minute] >= 0 else "none"] += 1
+            else:
+                orders += 1
+    return FalseFloods(sensor_months, artefacts, told, orders)
 
 
-def recall(events: tuple[Event, ...]) -> Recall:
-    """Each flood alone, three dry hours before it, weather unknown."""
-    delays, floods = [], 0
+def recall(events: tuple[Event, ...], *, every_s: float = 0.0) -> Recall:
+    """Each flood alone, three dry hours before it, weather unknown. `every_s`: as a sensor that reports so seldom would
+    have seen it."""
+    delays, floods, looked_at = [], 0, 0
     for event in events:
-        blue = np.flatnonzero(event.depths_m >= ROAD.blue)
+        before = np.arange(event.times_s[0] - _DRY_S, event.times_s[0], max(_DRY_EVERY_S, every_s))
+        times = np.concatenate([before, event.times_s])
+        depths = np.concatenate([np.zeros(len(before)), event.depths_m])
+        if every_s:
+            kept = np.flatnonzero(np.diff(times // every_s, prepend=-1.0))
+            times, depths = times[kept], depths[kept]
+        blue = np.flatnonzero(depths >= ROAD.blue)
         if not len(blue):
             continue
         floods += 1
         detector = FloodDetector(scope_of([event.sensor_id], {}), foresee=False)
-        before = np.arange(event.times_s[0] - _DRY_S, event.times_s[0], _DRY_EVERY_S)
-        times = np.concatenate([before, event.times_s])
-        depths = np.concatenate([np.zeros(len(before)), event.depths_m])
-        batch = Batch(np.zeros(len(times), dtype=np.intp), times, depths)
-        for finding in detector.step(batch, instant(float(times[-1]))):
-            if finding.kind is FindingKind.FLOOD and finding.reason != FloodReason.HEARD_AGAIN:
-                delays.append(finding.detected_at.timestamp() - float(event.times_s[blue[0]]))
-                break
-    if not delays:
-        return Recall(floods, 0, float("nan"), float("nan"))
-    return Recall(floods, len(delays), float(np.median(delays)), float(np.percentile(delays, 95)))
+        found = detector.step(Batch(np.zeros(len(times), dtype=np.intp), times, depths), instant(float(times[-1])))
+        told = [f for f in found if f.kind is FindingKind.FLOOD and f.reason != FloodReason.HEARD_AGAIN]
+        if told:
+            delays.append(told[0].detected_at.timestamp() - float(times[blue[0]]))
+        else:
+            looked_at += any(f.reason == FloodReason.JUMP_STANDS for f in found)
+    median_s, p95_s = np.percentile(delays, [50, 95]).tolist() if delays else (float("nan"), float("nan"))
+    return Recall(floods, len(delays), looked_at, median_s, p95_s)
 
 
-def _told_minutes(depths: Floats, temperature_c: Floats) -> list[int]:
+def _onsets(depths: Floats, temperature_c: Floats, *, gauge: bool) -> list[Finding]:
     scope = scope_of(["street", "gauge", "air"], {})
-    street, gauge, air = scope.sensors
-    gauge = replace(gauge, quantity=Quantity.RAIN_INTENSITY, site=Site.GAUGE, interval_s=600.0)
+    street, rain, air = scope.sensors
+    rain = replace(rain, quantity=Quantity.RAIN_INTENSITY, site=Site.GAUGE, interval_s=600.0)
     air = replace(air, quantity=Quantity.TEMPERATURE, site=Site.GAUGE, range_min=-60.0, range_max=60.0)
-    detector = FloodDetector(replace(scope, sensors=(street, gauge, air)), foresee=False)
+    detector = FloodDetector(replace(scope, sensors=(street, rain, air)), foresee=False)
     minutes = np.arange(_MINUTES)
     slow = minutes[::10]
     sensor = np.concatenate([np.full(len(slow), 1), np.full(len(slow), 2), np.zeros(_MINUTES, dtype=np.intp)])
     at_s = _BEGIN_S + 60.0 * np.concatenate([slow - 0.5, slow - 0.5, minutes])
     value = np.concatenate([np.zeros(len(slow)), temperature_c[slow], depths])
     order = np.lexsort((sensor, at_s))
+    order = order if gauge else order[sensor[order] != 1]
     found = detector.step(Batch(sensor[order], at_s[order], value[order]), instant(_BEGIN_S + _MONTH_S))
-    told = [f for f in found if f.kind is FindingKind.FLOOD and f.phase.value == "onset"]
-    return [min(int((f.detected_at.timestamp() - _BEGIN_S) // 60.0), _MINUTES - 1) for f in told]
+    return [f for f in found if f.phase is Phase.ONSET]
 
 
 def _month(rng: np.random.Generator, *, winter: bool) -> tuple[Floats, Floats, np.ndarray]:

@@ -19,6 +19,8 @@ class Weather:
 
     temperature_c: float | None = None
     rain_1h_mm: float | None = None
+    water_near: bool = False
+    """trusted water stands at a neighbour, or the drain below is full"""
 
 
 UNKNOWN_WEATHER = Weather()

@@ -4,6 +4,7 @@ Subjects: `flood:{sensor_id}`; `sensor:{sensor_id}` where it rains hard and what
 place is unknown and somebody has to look. Thresholds come from the city's levels.toml, by site.
 """
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -38,6 +39,10 @@ _GAPS, _LONGEST_INTERVAL_S = 5, 1200.0
 _STORM_MM = 5.0
 """in an hour"""
 _DOUBT_AFTER_S = 600.0
+_STANDS_DRY_S = 3600.0
+"""what jumped and stands is looked at after _DOUBT_AFTER_S; where gauges have heard no rain, so much later: a parked
+car is far more likely then, and most drive off"""
+_DRY_MM = 0.2
 _CAUSE_AGAIN_S = 600.0
 """how long after the onset the cause may still change: gauges report later than the street fills"""
 
@@ -162,6 +167,8 @@ class FloodDetector:
             place.gaps_s = [*place.gaps_s[1 - _GAPS :], at_s - place.heard_s]
         place.heard_s = at_s
         weather = self.sky.weather(at_s)
+        if place.filter.standing is not None and self._water_near(number, at_s):
+            weather = replace(weather, water_near=True)
         for judged in place.filter.push(at_s, value_m, weather):
             place.verdict = judged.verdict
             if judged.verdict in TRUSTED and judged.depth_m is not None:
@@ -184,8 +191,15 @@ class FloodDetector:
         if change is not None:
             findings.append(self._flood(number, change))
 
+    def _water_near(self, number: int, at_s: float) -> bool:
+        """Whether a level is reached at a neighbour, or the drains of the catchment are full."""
+        sensor = self.sensors[number]
+        least_m = self._ladders[sensor.site].depths_m[0]
+        return self.lookout.near_peak_m(number, at_s) >= least_m or self.sky.full(at_s, sensor.zone_id)
+
     def _doubt(self, number: int, at_s: float, rain_1h_mm: float | None, findings: list[Finding]) -> None:
-        """A place that stays unknown while it rains hard wants a person; said once, and once when it is over."""
+        """A place that stays unknown wants a person: while it rains hard, or where what may be water stands at a level.
+        Said once, and once when it is over."""
         place = self._places[number]
         if place.verdict in TRUSTED:
             place.doubt_since_s = None
@@ -196,9 +210,23 @@ class FloodDetector:
         if place.doubted and since_s is None:
             place.doubted = False
             findings.append(self._fault(number, Phase.END, FloodReason.TRUSTED_AGAIN, at_s, at_s))
-        elif not place.doubted and storm and since_s is not None and at_s - since_s >= _DOUBT_AFTER_S:
+        elif place.doubted or since_s is None:
+            return
+        elif storm and at_s - since_s >= _DOUBT_AFTER_S:
             place.doubted = True
             findings.append(self._fault(number, Phase.ONSET, FloodReason.UNKNOWN_IN_STORM, since_s, at_s))
+        elif self._stands(number, at_s):
+            place.doubted = True
+            findings.append(self._fault(number, Phase.ONSET, FloodReason.JUMP_STANDS, since_s, at_s))
+
+    def _stands(self, number: int, at_s: float) -> bool:
+        """Whether what jumped stands at a level for so long that somebody has to look whether it is water."""
+        standing = self._places[number].filter.standing
+        if standing is None or self._ladders[self.sensors[number].site].step(standing[1]) == 0:
+            return False
+        rain_mm = self.sky.rain_mm(at_s, 3.0 * 3600.0)
+        dry = rain_mm is not None and rain_mm < _DRY_MM
+        return at_s - standing[0] >= (_STANDS_DRY_S if dry else _DOUBT_AFTER_S)
 
     def _flood(self, number: int, change: Change) -> Finding:
         place, sensor = self._places[number], self.sensors[number]
@@ -255,6 +283,11 @@ class FloodDetector:
 
     def _fault(self, number: int, phase: Phase, reason: FloodReason, began_s: float, at_s: float) -> Finding:
         place, sensor = self._places[number], self.sensors[number]
+        standing, ladder = place.filter.standing, self._ladders[sensor.site]
+        told: Json = {"quality": place.verdict.value, "site": sensor.site.value}
+        if standing is not None:
+            step = ladder.step(standing[1])
+            told |= {"stands_m": round(standing[1], 4), "would_be": COLOURS[step - 1] if step else "none"}
         return Finding(
             subject=f"sensor:{sensor.sensor_id}",
             kind=FindingKind.SENSOR_FAULT,
@@ -268,7 +301,7 @@ class FloodDetector:
             zone_id=sensor.zone_id,
             sensor_ids=(sensor.sensor_id,),
             position=sensor.position,
-            explanation={"quality": place.verdict.value, "site": sensor.site.value},
+            explanation=told,
         )
 
 

@@ -24,6 +24,7 @@ from detect.instant import instant, iso
 LEVELS_M = (ROAD.blue, ROAD.yellow, ROAD.orange, ROAD.red)
 _YELLOW = 1
 _TICK_MIN = 5
+_SELDOM_S = 600.0
 _SIMPLE_M = 0.05
 """the simple rule: at 5 cm after five minutes it will reach 15"""
 
@@ -52,6 +53,8 @@ class Evaluation:
     reach: Reach
     false: FalseFloods | None
     recall: Recall
+    seldom: Recall
+    """the same of a sensor that reports every ten minutes"""
     faults: tuple[str, ...]
     table: str
 
@@ -70,12 +73,8 @@ class Evaluation:
             "climate_brier": _finite(reach.climate_brier),
             "reliability": [[b.cases, round(b.forecast, 4), round(b.happened, 4)] for b in reach.bins],
             "lead_median_min": _finite(float(np.median(reach.lead_min)) if reach.lead_min else np.nan),
-            "recall": {
-                "floods": self.recall.floods,
-                "told": self.recall.told,
-                "delay_median_s": _finite(self.recall.delay_median_s),
-                "delay_p95_s": _finite(self.recall.delay_p95_s),
-            },
+            "recall": self.recall.figures(),
+            "recall_every_10_min": self.seldom.figures(),
             "false_floods": None
             if self.false is None
             else {
@@ -83,6 +82,7 @@ class Evaluation:
                 "sensor_months": self.false.sensor_months,
                 "artefacts": self.false.artefacts,
                 "told": self.false.told,
+                "orders_to_look": self.false.orders,
                 "per_100_months": self.false.per_100_months,
             },
             "passed_over": list(self.faults),
@@ -120,9 +120,9 @@ def evaluate(
     reach = _reach(whole.events, cut_s, tested, found, len(np.unique(examples.flood)))
     false = false_floods(sensor_months, seed=seed) if sensor_months else None
     progress(0.95)
-    told = recall(recording.events)
-    table = _table(reach, false, told, len(held_out), whole.faults)
-    evaluation = Evaluation(reach, false, told, whole.faults, table)
+    told, seldom = recall(recording.events), recall(recording.events, every_s=_SELDOM_S)
+    table = _table(reach, false, told, seldom, len(held_out), whole.faults)
+    evaluation = Evaluation(reach, false, told, seldom, whole.faults, table)
     if forecasts is not None:
         _write_forecasts(forecasts, whole.events, tested, found)
     if json is not None:
@@ -233,7 +233,9 @@ def _write_forecasts(path: Path, events: tuple[Event, ...], rows: Rows, found: l
                     )  # fmt: skip
 
 
-def _table(reach: Reach, false: FalseFloods | None, told: Recall, tested: int, faults: tuple[str, ...]) -> str:
+def _table(
+    reach: Reach, false: FalseFloods | None, told: Recall, seldom: Recall, tested: int, faults: tuple[str, ...]
+) -> str:
     lines = [
         f"real street floods: {tested} from {reach.split[:10]} on, forecasts learned from {reach.trained_on} before",
         "",
@@ -255,19 +257,26 @@ def _table(reach: Reach, false: FalseFloods | None, told: Recall, tested: int, f
         )
     lines += [
         "",
-        f"real floods that reached 5 cm: {told.told} of {told.floods} told, "
-        f"recall {_text(told.told / max(told.floods, 1), 4)}, {_text(told.delay_median_s, 0)} s after 5 cm in the "
-        f"median, 95 %: {_text(told.delay_p95_s, 0)} s",
+        f"real floods that reached 5 cm: {_told(told)}",
+        f"the same floods, one reading in ten minutes: {_told(seldom)}",
     ]
     if false is not None:
         kinds = ", ".join(f"{kind} {n}" for kind, n in false.told.items())
         lines.append(
             f"simulated: {false.sensor_months} sensor-months with {false.artefacts} artefacts: "
-            f"{false.per_100_months:.1f} false floods per 100 sensor-months ({kinds})"
+            f"{false.per_100_months:.1f} false floods per 100 sensor-months ({kinds}); "
+            f"{false.orders / false.sensor_months:.1f} orders to look in a sensor-month"
         )
     if faults:
         lines.append(f"passed over: {len(faults)} rows, first {faults[0]}")
     return "\n".join(lines)
+
+
+def _told(of: Recall) -> str:
+    return (
+        f"{of.told} of {of.floods} told, recall {_text(of.told / max(of.floods, 1), 4)}, {of.looked_at} more looked "
+        f"at, {_text(of.delay_median_s, 0)} s after 5 cm in the median, 95 %: {_text(of.delay_p95_s, 0)} s"
+    )
 
 
 def _line(name: str, s: Score) -> str:

@@ -28,6 +28,8 @@ _OVER_S = 600.0
 _LOST_S = 6 * _HOUR_S
 _PAST = 30
 _NEIGHBOURS = 12
+_BESIDE_KM, _NEAR_S, _KM_PER_DEGREE = 2.0, 1800.0, 111.2
+"""a flood so near and so lately makes another one likely"""
 _RISES_MIN = (1, 2, 3, 5, 10, 30)
 _TIDE_S = 12.4206 * _HOUR_S
 """the principal lunar tide: streets at the sea and at tidal rivers"""
@@ -105,10 +107,15 @@ class Memory:
             lat = np.array([p.lat for p in positions])
             lon = np.array([p.lon for p in positions])
             plane = np.column_stack([lon * np.cos(np.radians(lat.mean())), lat])
-            _, near = cKDTree(plane).query(plane, k=min(_NEIGHBOURS + 1, n))
-            self._near: Ints = np.asarray(near)[:, 1:]
+            away, near = cKDTree(plane).query(plane, k=min(_NEIGHBOURS + 1, n))
+            # of places in one spot the tree may name another one first
+            itself = near == np.arange(n)[:, None]
+            itself[~itself.any(axis=1), -1] = True
+            self._near: Ints = near[~itself].reshape(n, -1)
+            self._beside = away[~itself].reshape(n, -1) <= _BESIDE_KM / _KM_PER_DEGREE
         else:
             self._near = np.zeros((n, 0), dtype=np.intp)
+            self._beside = np.zeros((n, 0), dtype=bool)
         # of each place, for its neighbours: begin and peak of a flood that is going on or has just ended, its end
         self._begin_s = np.full(n, -np.inf)
         self._peak_m = np.zeros(n)
@@ -169,6 +176,12 @@ class Memory:
     def peak_m(self, number: int) -> float:
         """The highest of the flood that is going on."""
         return self._places[number].peak_m
+
+    def near_peak_m(self, number: int, now_s: float) -> float:
+        """The peak of the floods that go on within 2 km, 0 where there is none."""
+        beside = (self._places[n] for n in self._near[number][self._beside[number]].tolist())
+        lately = (p for p in beside if p.wet_since_s is not None and now_s - p.times_s[-1] <= _NEAR_S)
+        return max((p.peak_m for p in lately), default=0.0)
 
     def readings(self, number: int, now_s: float, within_s: float) -> int:
         """How many trusted readings lie in the time before `now_s`."""

@@ -37,6 +37,8 @@ class FloodReason(StrEnum):
     HEARD_AGAIN = "heard-again"
     UNKNOWN_IN_STORM = "unknown-in-storm"
     """it rains hard, and what this sensor says cannot be trusted: somebody has to look"""
+    JUMP_STANDS = "jump-stands"
+    """something jumped to a level in one reading and stands there: a parked car or water, somebody has to look"""
     TRUSTED_AGAIN = "trusted-again"
 
 

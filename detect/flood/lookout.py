@@ -44,6 +44,10 @@ class Lookout:
         """A trusted depth."""
         self.memory.hear(self._place[number], at_s, depth_m)
 
+    def near_peak_m(self, number: int, now_s: float) -> float:
+        """The highest that was lately trusted at the nearest places around one."""
+        return self.memory.near_peak_m(self._place[number], now_s)
+
     def idle(self, now_s: float, forecast: RainForecast | None) -> bool:
         """Whether it is dry everywhere, has been for two hours, and no rain is foreseen: nothing to forecast."""
         return not self.memory.any_wet() and not self.rain.wet(now_s, forecast)

@@ -61,6 +61,8 @@ class Limits:
     """what moves this far from where it jumped to, without falling back, is water"""
     climb_m: float = 0.01
     """three such steps up in a row are water even among pulses"""
+    vouched_s: float = 300.0
+    """what stands so long is water where there is water near it"""
     blip_s: float = 180.0
     box_s: float = 600.0
     chain_s: float = 3600.0
@@ -117,6 +119,10 @@ class DepthFilter:
             return [Judged(at_s, Verdict.RANGE, None)]
         depth_m, snow = self.ground.above(at_s, value_m, weather)
         still = self._still(at_s, value_m, depth_m, weather) or (Verdict.SNOW if snow else None)
+        if still is Verdict.STUCK and m.held:
+            # what jumped is no more believed for having stood still for hours
+            m.held = [m.held[0], *m.held[1:][-2:], (at_s, depth_m)]
+            return [Judged(at_s, still, None)]
         if still is not None:
             m.held, m.fallen = [], []
             m.at_s, m.depth_m = at_s, depth_m
@@ -135,6 +141,12 @@ class DepthFilter:
                 m.fallen = [(at_s, depth_m)]
                 return [Judged(at_s, Verdict.GRADIENT, None)]
         return [self._accept(at_s, depth_m)]
+
+    @property
+    def standing(self) -> tuple[float, float] | None:
+        """Since when something stands that jumped and is held back, s, and how deep its latest reading is, m."""
+        held = self._memory.held
+        return (held[0][0], held[-1][1]) if held else None
 
     def state(self) -> list[Any]:
         """What is remembered; goes through JSON unchanged."""
@@ -180,6 +192,7 @@ class DepthFilter:
         raining = weather.rain_1h_mm is not None and weather.rain_1h_mm >= limits.rain_mm
         water = abs(moved_m) >= limits.develops_m and not abrupt
         water = water or (raining and len(m.held) >= 2)
+        water = water or (weather.water_near and at_s - began_s >= limits.vouched_s)
         m.held = [m.held[0], *m.held[1:][-2:], (at_s, depth_m)]
         depths = [d for _, d in m.held]
         climbs = len(depths) == 4 and all(b - a >= limits.climb_m for a, b in pairwise(depths))

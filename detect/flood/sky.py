@@ -127,12 +127,15 @@ class Sky:
             return Cause.MELT
         if rain_mm is None:
             return Cause.UNKNOWN
-        full = any(
-            at_s - t <= _FRESH_S and share >= limits.full_share and self._sensors[key].zone_id == zone_id
-            for key, (t, share) in m.fill.items()
+        return Cause.BACKWATER if self.full(at_s, zone_id) else Cause.BURST
+
+    def full(self, at_s: float, zone_id: str | None) -> bool:
+        """Whether a manhole of `zone_id` stands full."""
+        return any(
+            at_s - t <= _FRESH_S and share >= self._limits.full_share and self._sensors[key].zone_id == zone_id
+            for key, (t, share) in self._memory.fill.items()
             if key in self._sensors
         )
-        return Cause.BACKWATER if full else Cause.BURST
 
     def state(self) -> dict[str, Any]:
         """What is remembered; goes through JSON unchanged."""

@@ -149,6 +149,47 @@ def test_a_sensor_in_doubt_during_a_storm_calls_for_a_person() -> None:
     assert weathered(0.0, [18.0]).step(batch(*[9.0] * 30), instant(START_S + 900.0)) == []
 
 
+def seldom(*depths: float, every_s: float = 600.0) -> Batch:
+    """Of a device that reports every ten minutes, dry for half an hour before."""
+    return batch(0.0, 0.0, 0.0, *depths, every_s=every_s)
+
+
+def test_what_jumps_to_a_level_and_stands_is_looked_at() -> None:
+    jump = seldom(*[0.45] * 5, 0.451, 0.30, 0.22, 0.15, *[0.0] * 5)
+    found = FloodDetector(SCOPE).step(jump, instant(START_S + 12_000.0))
+    (order, *later) = [f for f in found if f.subject.startswith("sensor:")]
+    assert (order.kind, order.reason) == (FindingKind.SENSOR_FAULT, "jump-stands")
+    assert order.detected_at == instant(START_S + 4 * 600.0) and order.began_at == instant(START_S + 3 * 600.0)
+    assert order.explanation["would_be"] == "red" and order.explanation["stands_m"] == 0.45
+    assert [f.reason for f in later] == ["trusted-again"]
+    assert of_kind(found, FindingKind.FLOOD)[0].reason == "level-reached"
+    splash = FloodDetector(SCOPE).step(seldom(*[0.04] * 30), instant(START_S + 20_000.0))
+    assert splash == []
+
+
+def test_where_gauges_say_it_is_dry_a_parked_car_has_an_hour() -> None:
+    detector = weathered(0.0, [18.0])
+    found = detector.step(seldom(*[0.45] * 12, *[0.0] * 3), instant(START_S + 12_000.0))
+    assert [(f.reason, f.detected_at) for f in found] == [
+        ("jump-stands", instant(START_S + 9 * 600.0)),
+        ("trusted-again", instant(START_S + 15 * 600.0)),
+    ]
+
+
+def test_water_beside_it_vouches_for_a_jump_that_stands() -> None:
+    detector = FloodDetector(SCOPE)
+    detector.step(batch(0.0, *RISE, sensor=1), instant(START_S + 300.0))
+    found = detector.step(batch(0.0, *[0.45] * 12, begin_s=START_S + 300.0), instant(START_S + 690.0))
+    flood = [f for f in found if f.subject == "flood:WD-1"]
+    assert [f.explanation["level"] for f in flood] == ["red"]
+    assert flood[0].detected_at == instant(START_S + 330.0 + 300.0)
+
+
+def test_hours_of_standing_still_do_not_make_a_car_water() -> None:
+    parked = [0.0, *[0.45] * 400, *[0.452] * 20, *[0.0] * 4]
+    assert judged(*parked) == []
+
+
 @settings(max_examples=25, deadline=None)
 @given(
     depths=st.lists(st.one_of(st.none(), st.floats(0.0, 0.6)), min_size=2, max_size=60),
