@@ -87,6 +87,7 @@ def test_a_crew_works_on_without_a_net_and_the_loop_is_closed(console: Console, 
         page.reload()  # so that the worker keeps the page
         expect(task).to_have_attribute("data-state", "accepted")
         page.context.set_offline(True)
+        page.context.route("**/api/**", lambda route: route.abort())  # set_offline alone lets a new page send
         task.locator("[data-do='arrive']").click()
         expect(page.locator("#link")).to_contain_text("离线")
         expect(page.locator("#waiting")).to_contain_text("1")
@@ -97,8 +98,9 @@ def test_a_crew_works_on_without_a_net_and_the_loop_is_closed(console: Console, 
         task.locator("[data-do='photo']").set_input_files(
             FilePayload(name="../../x.png", mimeType="image/png", buffer=PNG)
         )
-        # a tap may have arrived without its answer having come back: it waits too, and is done once all the same
         expect(page.locator("#waiting")).to_contain_text("3")
+        assert alarm_store.alarm(store, number).state is AlarmState.ACCEPTED
+        page.context.unroute_all()
         page.context.set_offline(False)
         expect(page.locator("#waiting")).to_have_text("")
         assert alarm_store.alarm(store, number).state is AlarmState.ON_SITE
