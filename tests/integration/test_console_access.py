@@ -8,6 +8,8 @@ from pathlib import Path
 import httpx
 import pyotp
 import pytest
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
 
 from console.access import ACTIONS, RULES, Rule
 from console.gate import FORM_COOKIE, FORM_HEADER, SESSION_COOKIE
@@ -128,6 +130,27 @@ def test_streams_and_sockets_ask_too(console: Console, store: Store) -> None:
     polling = f"{console.url}/_nicegui_ws/socket.io/?EIO=4&transport=polling"
     assert httpx.get(polling).status_code in (303, 401)
     assert httpx.get(f"{console.url}/zh", follow_redirects=False).headers["location"] == "/login?next=/zh"
+    socket = console.url.replace("http", "ws") + "/_nicegui_ws/socket.io/?EIO=4&transport=websocket"
+    for visitor in (_browser(console), _browser(console, somebody(store, f"a {Role.CREW}", Role.CREW))):
+        cookie = "; ".join(f"{name}={value}" for name, value in visitor.cookies.items())
+        with pytest.raises(InvalidStatus, match="403"), connect(socket, additional_headers={"Cookie": cookie}):
+            pass
+
+
+def test_nothing_is_changed_without_the_key_of_the_sessions_pages(console: Console, store: Store) -> None:
+    everybody = _browser(console, somebody(store, "alle", *Role))
+    without, guessed = {FORM_HEADER: ""}, {FORM_HEADER: "guessed"}
+    open_ways = []
+    changing = [rule for rule in RULES if "POST" in rule.methods]
+    for rule in changing:
+        for header in (without, guessed):
+            form = {} if rule.path.startswith("/api/") else {"data": {"form_key": header[FORM_HEADER]}}
+            answer = everybody.post(_address(rule), headers=header, **form)  # type: ignore[arg-type]
+            if answer.status_code != 403:
+                open_ways.append((rule.path, answer.status_code))
+    assert open_ways == []
+    assert len(changing) > 25
+    assert everybody.get("/me").status_code == 200  # nobody was logged out either
 
 
 def test_a_city_of_ones_own(console: Console, store: Store) -> None:
@@ -202,11 +225,16 @@ def test_a_supervisor_needs_a_code_that_works_once(console: Console, store: Stor
         assert client.post("/factor", data=given | {"code": code}).status_code == 303
         assert client.cookies[SESSION_COOKIE] != half
         assert client.get("/people").status_code == 200
+        late = _browser(console)
+        late.cookies.set(SESSION_COOKIE, half)
+        assert late.get("/factor").headers["location"].startswith("/login")  # who kept the half session has nothing
     with httpx.Client(base_url=console.url) as client:
         assert _login(client, who.login, PASSWORD).headers["location"] == "/code"
         assert client.get("/factor").headers["location"] == "/code"  # a password alone sets up no other factor
         form = {"form_key": _key(client.get("/code"))}
         assert client.post("/code", data=form | {"code": code}).status_code == 422  # used up
+        guesses = [client.post("/code", data=form | {"code": f"{n:06}"}).status_code for n in range(7)]
+        assert (guesses[0], guesses[-1]) == (422, 429)
 
 
 def test_guessing_is_held_up_and_locks_nobody_else_out(console: Console, store: Store) -> None:
