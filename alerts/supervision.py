@@ -1,69 +1,84 @@
-"""The yearly supervision report (P14.1): per provision its figures, counted from the audit trail alone. Pure."""
+"""The yearly supervision report (P14.1): what the audit trail holds of a year, counted. Pure.
+
+What is said of it: alerts/supervision_measures.py.
+"""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
-from statistics import median
+from datetime import UTC, datetime, timedelta, tzinfo
 
 from lifeline.finding import DRILL
-from lifeline.provision import Provision
 from lifeline.store.audit import Entry
 
-_KINDS = ("burst", "leak", "flood", "sensor-fault", "sensor-silent", "other")
-_COLD_MONTHS = frozenset({11, 12, 1, 2, 3})
-
-
-@dataclass(frozen=True, slots=True)
-class Measure:
-    """One figure, said in both languages; `value` is text as it is printed, `none yet` where nothing was recorded."""
-
-    provision: Provision
-    zh: str
-    en: str
-    value: str
+COLD_MONTHS = frozenset({11, 12, 1, 2, 3})
+STEPS = {"acknowledge": "answered", "dispatch": "dispatched", "arrive": "on-site", "mitigate": "mitigated"}
+"""Steps of an alarm whose time from its opening is counted; sending a crew is an answer as well."""
+_FULL = {"dispatch", "accept", "arrive", "mitigate", "verify"}
+_FORESEEN_WITHIN = timedelta(hours=3)
+_FORESEEN, _SEEN = "flood-expected:", "flood:"
 
 
 @dataclass(slots=True)
 class Counted:
-    """What the trail holds of a year."""
+    """What the trail holds of a year; months are local."""
 
     entries: int = 0
     people: set[str] = field(default_factory=set)
     opened: Counter[str] = field(default_factory=Counter)
     """alarms by kind"""
     levels: Counter[int] = field(default_factory=Counter)
-    months: Counter[int] = field(default_factory=Counter)
-    answered_s: list[float] = field(default_factory=list)
-    dispatched_s: list[float] = field(default_factory=list)
+    months: Counter[tuple[int, int]] = field(default_factory=Counter)
+    """alarms by month and level"""
+    spent_s: dict[tuple[str, int], list[float]] = field(default_factory=dict)
+    """seconds from the opening, by step and level"""
     ended: Counter[str] = field(default_factory=Counter)
+    false: Counter[str] = field(default_factory=Counter)
+    """alarms that people cancelled, by kind"""
     full_record: int = 0
+    foreseen_s: list[float] = field(default_factory=list)
+    """seconds between the warning of water and the water, at the same place"""
     orders: int = 0
     offers: int = 0
     across_border: int = 0
     breaches: Counter[str] = field(default_factory=Counter)
     conversions: int = 0
-    conversion_hours: list[tuple[float, float]] = field(default_factory=list)
-    """promised, actual"""
+    conversion_hours: list[tuple[str, float, float]] = field(default_factory=list)
+    """shelter, promised, actual"""
     plans: int = 0
     planned: float = 0.0
     unassigned: float = 0.0
     evacuations: int = 0
-    drills: int = 0
-    bulletins: int = 0
+    drills: list[tuple[int, int]] = field(default_factory=list)
+    """steps within their limit, all steps"""
+    approvals: int = 0
     cold_floods: int = 0
     cold_floods_false: int = 0
 
+    def spent(self, step: str, level: int | None = None) -> list[float]:
+        """Seconds from opening to `step`, of one level or of all."""
+        return [one for (of, at), some in self.spent_s.items() if of == step and level in (None, at) for one in some]
 
-def count(entries: Iterable[Entry]) -> Counted:
+
+@dataclass(slots=True)
+class _Course:
+    """One alarm on its way through the year."""
+
+    kind: str
+    level: int
+    opened: datetime
+    done: set[str] = field(default_factory=set)
+    cold: bool = False
+
+
+def count(entries: Iterable[Entry], timezone: tzinfo = UTC) -> Counted:
     """Goes through a year's entries, oldest first. Drills are counted apart."""
     found = Counted()
-    opened: dict[str, datetime] = {}
-    steps: dict[str, set[str]] = {}
-    kinds: dict[str, tuple[str, bool]] = {}
+    courses: dict[str, _Course] = {}
+    warned: dict[str, datetime] = {}
     promised: dict[str, tuple[datetime, float]] = {}
     drilled: set[str] = set()
-    newest_plan: dict[str, tuple[float, float]] = {}
+    plans: dict[str, tuple[float, float]] = {}
     for entry in entries:
         found.entries += 1
         if not entry.who.startswith("system:"):
@@ -71,10 +86,11 @@ def count(entries: Iterable[Entry]) -> Counted:
         noun, _, verb = entry.action.partition(".")
         detail = entry.detail
         if detail.get("exercise") or str(detail.get("of", "")).startswith(DRILL) or entry.subject in drilled:
-            drilled.add(entry.subject)
+            if noun != "shelter":  # a site is drilled with today and used tomorrow
+                drilled.add(entry.subject)
             continue
         if noun == "alarm":
-            _alarm(found, entry, verb, opened, steps, kinds)
+            _alarm(found, entry, verb, courses, warned, timezone)
         elif noun == "order":
             found.orders += verb == "open"
             found.offers += verb == "offer"
@@ -86,124 +102,59 @@ def count(entries: Iterable[Entry]) -> Counted:
             promised[entry.subject] = entry.at, float(detail.get("promised_hours", 0.0))
         elif entry.action == "shelter.conversion-done" and entry.subject in promised:
             at, hours = promised.pop(entry.subject)
-            found.conversion_hours.append((hours, (entry.at - at).total_seconds() / 3600))
+            site = entry.subject.partition(":")[2]
+            found.conversion_hours.append((site, hours, (entry.at - at).total_seconds() / 3600))
         elif entry.action == "evacuation.order":
             found.evacuations += 1
         elif entry.action == "evacuation.plan":
             found.plans += 1
-            newest_plan[entry.subject] = float(detail.get("people", 0)), float(detail.get("unassigned", 0))
-        elif noun == "bulletin":
-            found.bulletins += 1
+            plans[entry.subject] = float(detail.get("people", 0)), float(detail.get("unassigned", 0))
+        elif entry.action == "bulletin.approve":
+            found.approvals += 1
         elif entry.action == "drill.end":
-            found.drills += 1
-    found.planned = sum(people for people, _ in newest_plan.values())
-    found.unassigned = sum(left for _, left in newest_plan.values())
+            card = detail.get("scorecard", [])
+            found.drills.append((sum(bool(line.get("met")) for line in card), len(card)))
+    found.planned = sum(people for people, _ in plans.values())
+    found.unassigned = sum(left for _, left in plans.values())
     return found
 
 
 def _alarm(
-    found: Counted, entry: Entry, verb: str, opened: dict[str, datetime], steps: dict[str, set[str]],
-    kinds: dict[str, tuple[str, bool]],
-) -> None:  # fmt: skip
-    kind = str(entry.detail.get("kind", "other"))
+    found: Counted, entry: Entry, verb: str, courses: dict[str, _Course], warned: dict[str, datetime], timezone: tzinfo
+) -> None:
     if verb == "open":
-        opened[entry.subject] = entry.at
+        kind, level = str(entry.detail.get("kind", "other")), int(entry.detail.get("level", 4))
+        month = entry.at.astimezone(timezone).month
+        course = _Course(kind, level, entry.at, cold=kind == "flood" and month in COLD_MONTHS)
+        courses[entry.subject] = course
         found.opened[kind] += 1
-        found.levels[int(entry.detail.get("level", 4))] += 1
-        found.months[entry.at.month] += 1
-        cold = kind == "flood" and entry.at.month in _COLD_MONTHS
-        found.cold_floods += cold
-        kinds[entry.subject] = kind, cold
-    done = steps.setdefault(entry.subject, set())
-    since = opened.get(entry.subject)
-    if since is not None and verb in ("acknowledge", "dispatch") and verb not in done:
-        spent = (entry.at - since).total_seconds()
-        if verb == "dispatch":
-            found.dispatched_s.append(spent)
-        if not done & {"acknowledge", "dispatch"}:
-            found.answered_s.append(spent)
-    done.add(verb)
+        found.levels[level] += 1
+        found.months[month, level] += 1
+        found.cold_floods += course.cold
+        _foresight(found, str(entry.detail.get("of", "")), entry.at, warned)
+        return
+    known = courses.get(entry.subject)
+    if known is None:  # opened in an earlier year
+        known = courses[entry.subject] = _Course(str(entry.detail.get("kind", "other")), 0, entry.at, set(STEPS))
+    if verb in STEPS and verb not in known.done:
+        spent = (entry.at - known.opened).total_seconds()
+        answered = known.done & {"acknowledge", "dispatch"}
+        if verb != "acknowledge" or not answered:
+            found.spent_s.setdefault((STEPS[verb], known.level), []).append(spent)
+        if verb == "dispatch" and not answered:
+            found.spent_s.setdefault(("answered", known.level), []).append(spent)
+    known.done.add(verb)
     if verb in ("close", "cancel", "supersede"):
         found.ended[verb] += 1
-        found.full_record += verb == "close" and {"dispatch", "accept", "arrive", "mitigate", "verify"} <= done
-        found.cold_floods_false += verb == "cancel" and kinds.get(entry.subject, ("", False))[1]
+        found.full_record += verb == "close" and known.done >= _FULL
+        found.false[known.kind] += verb == "cancel"
+        found.cold_floods_false += verb == "cancel" and known.cold
 
 
-@dataclass(frozen=True, slots=True)
-class Extras:
-    """What is not in the trail but in the register: named as such in the report."""
-
-    devices: int
-    covered: Sequence[tuple[str, float, float]]
-    """city, share of people with a place, share within walking distance"""
-    renewal: Sequence[tuple[str, int, str]]
-    """city, pipes in the ledger, the first with its reasons"""
-    trail_rows: int
-    trail_sound: bool
-    trail_head: str
-
-
-def measures(found: Counted, extras: Extras) -> list[Measure]:
-    """Every provision with its figures, in the order of the decision."""
-    p, made = Provision, list[Measure]()
-
-    def add(provision: Provision, zh: str, en: str, value: str) -> None:
-        made.append(Measure(provision, zh, en, value))
-
-    def pair(one: float, other: float) -> str:
-        return f"{one:,.0f} / {other:,.0f}"
-
-    add(p.P6_1, "监测设备", "devices watched (register)", f"{extras.devices:,}")
-    add(p.P6_1, "报警总数", "alarms opened", f"{found.opened.total():,}")
-    for kind in sorted(found.opened, key=lambda k: (_KINDS.index(k) if k in _KINDS else 99, k)):
-        add(p.P6_1, f"其中 {kind}", f"of which {kind}", f"{found.opened[kind]:,}")
-    for city, pipes, first in extras.renewal:
-        add(p.P6_2, f"{city} 更新台账管段", f"pipes in the renewal ledger of {city}", f"{pipes:,}; 1: {first}")
-    add(p.P6_3, "平急转换次数", "conversions ordered", f"{found.conversions:,}")
-    if found.conversion_hours:
-        kept = sum(actual <= promised for promised, actual in found.conversion_hours)
-        late = median(actual - promised for promised, actual in found.conversion_hours)
-        add(p.P6_3, "按承诺时间完成", "done within the promised hours", f"{kept} / {len(found.conversion_hours)}")
-        add(p.P6_3, "实际减承诺（中位数）", "actual minus promised, median", f"{late:+.2f} h")
-    add(p.P6_3, "演练次数", "drills", f"{found.drills:,}")
-    for city, placed, near in extras.covered:
-        add(p.P6_4, f"{city} 有避难位置人口", f"people of {city} with a place (now)", f"{placed:.1%}")
-        add(p.P6_4, f"{city} 步行可达人口", f"people of {city} within walking distance (now)", f"{near:.1%}")
-    add(p.P6_4, "疏散次数", "evacuations", f"{found.evacuations:,}")
-    add(
-        p.P6_4,
-        "安置人数 / 未安置",
-        "people planned / without a place",
-        pair(found.planned, found.unassigned),
-    )
-    add(p.P6_5, "积水报警", "flood alarms", f"{found.opened['flood']:,}")
-    add(p.P6_5, "红色报警", "alarms opened red", f"{found.levels[1]:,}")
-    add(p.P6_6, "发布预警信息", "public messages", f"{found.bulletins:,}")
-    add(p.P11_1, "办结 / 取消", "closed / cancelled", f"{found.ended['close']:,} / {found.ended['cancel']:,}")
-    closed = found.ended["close"]
-    share = f"{found.full_record / closed:.1%} ({found.full_record} / {closed})" if closed else "尚无 / none yet"
-    add(p.P11_1, "全流程记录办结率", "closed with a full record", share)
-    add(p.P11_1, "报警到响应（中位数）", "alarm to answer, median", _minutes(found.answered_s))
-    add(p.P11_1, "报警到派单（中位数）", "alarm to dispatch, median", _minutes(found.dispatched_s))
-    add(p.P11_1, "超时", "time limits passed", f"{found.breaches.total():,}")
-    add(
-        p.P11_2,
-        "寒冷期积水报警 / 误报",
-        "flood alarms in the cold months / false",
-        pair(found.cold_floods, found.cold_floods_false),
-    )
-    add(p.P4_1, "跨市派单", "crews asked across a city border", f"{found.across_border:,} / {found.offers:,}")
-    add(
-        p.P14_1,
-        "审计记录（本年 / 全部）",
-        "entries of the trail (this year / all)",
-        pair(found.entries, extras.trail_rows),
-    )
-    add(p.P14_1, "审计链验证", "the trail verifies", "完整 / sound" if extras.trail_sound else "有篡改 / ALTERED")
-    add(p.P14_1, "链尾", "it stands at", extras.trail_head)
-    add(p.P14_1, "参与人员", "people who acted", f"{len(found.people):,}")
-    return made
-
-
-def _minutes(seconds: Sequence[float]) -> str:
-    return f"{median(seconds) / 60:.1f} min (n = {len(seconds)})" if seconds else "尚无 / none yet"
+def _foresight(found: Counted, subject: str, at: datetime, warned: dict[str, datetime]) -> None:
+    if subject.startswith(_FORESEEN):
+        warned[subject.removeprefix(_FORESEEN)] = at
+    elif subject.startswith(_SEEN):
+        before = warned.pop(subject.removeprefix(_SEEN), None)
+        if before is not None and at - before <= _FORESEEN_WITHIN:
+            found.foreseen_s.append((at - before).total_seconds())

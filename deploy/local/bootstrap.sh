@@ -39,6 +39,9 @@ missing_packages() {
         has mmdebstrap || echo mmdebstrap
         has bwrap || echo bubblewrap
         [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || echo debian-archive-keyring
+        # the PDF of the supervision report: a layout library, and any font with Chinese letters
+        compgen -G '/usr/lib/*/libpangoft2-1.0.so.0' >/dev/null || echo libpangoft2-1.0-0
+        [ "$purpose" = test ] || [ -n "$(fc-list :lang=zh-cn family 2>/dev/null)" ] || echo fonts-wqy-microhei
     fi
     if [ "$purpose" = test ]; then
         has chromium || echo chromium

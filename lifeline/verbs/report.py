@@ -2,41 +2,49 @@
 
 import csv
 import json
-from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
+from lifeline import settings as settings_module
 from lifeline.clock import SystemClock
 from lifeline.errors import NotFoundError
-from lifeline.store import audit, cities, devices
-from lifeline.store.audit import Entry
-from lifeline.store.pool import Store
 from lifeline.verbs.terminal import open_store, out
 
 if TYPE_CHECKING:
     from alerts.renewal import Ranked
 
 app = typer.Typer(help="Reports from the record (docs/audit.md).", no_args_is_help=True)
-_PAGE = 5000
 _SHOWN = 20
 
 
 @app.command("supervision")
 def supervision(
-    year: Annotated[int, typer.Option(min=2000, max=2100, help="the year (UTC)")],
-    file: Annotated[Path, typer.Option("--out", help="HTML file to write")] = Path("supervision.html"),
+    year: Annotated[int, typer.Option(min=2000, max=2100, help="the calendar year, local time")],
+    file: Annotated[Path, typer.Option("--out", help="HTML file to write; the PDF stands beside it")] = Path(
+        "supervision.html"
+    ),
+    with_pdf: Annotated[bool, typer.Option("--pdf/--no-pdf", help="write the PDF too")] = True,
 ) -> None:
-    """Write the yearly supervision report, from the audit trail: every provision and its figures."""
-    now = SystemClock().now()
+    """Write the yearly supervision report, from the audit trail: every provision and its figures; HTML and PDF."""
+    from alerts.field import rules_of
+    from alerts.supervision_page import page
+    from alerts.supervision_pdf import pdf
+    from alerts.supervision_record import report
+
+    _, rules = rules_of(settings_module.load().field)
     with open_store() as store:
-        text, sound = supervision_page(store, year, now)
+        made = report(store, rules, year, SystemClock().now())
+    text = page(made)
     file.write_text(text, encoding="utf-8")
-    out.print(f"{file}: supervision report {year}", markup=False)
-    if not sound:
+    out.print(f"{file}: supervision report {year}, {made.found.entries:,} entries of the trail", markup=False)
+    if with_pdf:
+        beside = file.with_suffix(".pdf")
+        beside.write_bytes(pdf(text))
+        out.print(str(beside), markup=False)
+    if not made.extras.trail_sound:
         out.print("the trail does not verify -> `lifeline audit verify` names the rows")
         raise typer.Exit(1)
 
@@ -68,47 +76,6 @@ def renewal(
     if geojson is not None:
         geojson.write_text(json.dumps(drawn(ranked), ensure_ascii=False), encoding="utf-8")
         out.print(f"{geojson}: {len(lines)} pipes", markup=False)
-
-
-def supervision_page(store: Store, year: int, now: datetime) -> tuple[str, bool]:
-    """The report as HTML, and whether the trail verifies. Raises StoreError."""
-    from alerts.renewal_record import ledger
-    from alerts.shelters import cover, coverage
-    from alerts.supervision import Extras, count, measures
-    from alerts.supervision_page import page
-    from lifeline.verbs.shelters import scene
-
-    proof = audit.verify(store)
-    covered, pipes, lines = [], [], list[tuple[str, ...]]()
-    for city in cities.cities(store):
-        if cities.population(store, city.code):
-            rules, around, standings, cells = scene(store, city.code)
-            share = coverage(cover(cells, standings, rules, around), rules)
-            covered.append((city.name.zh, share["placed_share"], share["near_share"]))
-        ranked = ledger(store, city.code, now)
-        if ranked:
-            first = ranked[0]
-            why = ", ".join(reason.value for reason in first.reasons)
-            pipes.append((city.name.zh, len(ranked), f"{first.pipe.asset_id} ({why})"))
-            for place, one in enumerate(ranked[:10], start=1):
-                cells_of = _line(place, one)
-                lines.append((f"{city.name.zh} {place}", *cells_of[1:5], cells_of[-1]))
-    found = count(_entries(store, year))
-    extras = Extras(len(devices.devices(store)), covered, pipes, proof.rows, proof.sound, str(proof.head))
-    return page(year, found, measures(found, extras), lines, now), proof.sound
-
-
-def _entries(store: Store, year: int) -> Iterator[Entry]:
-    """A year's entries, oldest first, read from the newest in pages."""
-    since, until = datetime(year, 1, 1, tzinfo=UTC), datetime(year + 1, 1, 1, tzinfo=UTC)
-    pages: list[Entry] = []
-    before = None
-    while True:
-        some = audit.entries(store, since=since, until=until, before=before, limit=_PAGE)
-        pages += some
-        if len(some) < _PAGE:
-            return iter(pages[::-1])
-        before = some[-1].seq
 
 
 def _line(place: int, one: "Ranked") -> tuple[str, ...]:

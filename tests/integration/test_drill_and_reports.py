@@ -15,6 +15,8 @@ from alerts.inforce import Rules
 from alerts.renewal import Reason
 from alerts.renewal_record import ledger
 from alerts.shelters_desk import Warden
+from alerts.supervision_page import page
+from alerts.supervision_record import report
 from lifeline.asset import Position
 from lifeline.city.pack import load
 from lifeline.clock import SetClock
@@ -23,7 +25,6 @@ from lifeline.finding import Candidate, FindingKind, Phase
 from lifeline.settings import Settings
 from lifeline.store import alarms, audit, cities, drills, evacuations, findings, work_orders
 from lifeline.store.pool import Store
-from lifeline.verbs.report import supervision_page
 from tests.alert_parts import FLOOD, START
 from tests.packs import write_tiny_pack
 
@@ -71,10 +72,11 @@ def test_a_drill_goes_the_whole_way_and_says_that_it_is_one(store: Store, databa
     (kept,) = drills.drills(store)
     assert [line["step"] for line in kept.scorecard] == [step.step for step in card]
     assert audit.verify(store).sound
-    page, sound = supervision_page(store, START.year, clock.now())
-    assert sound
-    assert "<td>演练次数<br><small>drills</small></td><td>1</td>" in page
-    assert "<td>报警总数<br><small>alarms opened</small></td><td>0</td>" in page, "a drill is no alarm"
+    made = report(store, rules, START.year, clock.now())
+    assert made.extras.trail_sound
+    written = page(made)
+    assert "<td>演练次数<br><small>drills</small></td><td>1</td>" in written
+    assert "<td>报警总数<br><small>alarms opened</small></td><td>0</td>" in written, "a drill is no alarm"
 
 
 @pytest.mark.usefixtures("city")
@@ -122,6 +124,6 @@ def test_an_altered_trail_stands_in_the_report(store: Store) -> None:
     with store.transaction() as connection:
         connection.execute("SET LOCAL session_replication_role = replica")
         connection.execute("UPDATE audit SET who = 'wang'")
-    page, sound = supervision_page(store, START.year, START)
-    assert not sound
-    assert "ALTERED" in page
+    made = report(store, shelters_rules.load(shelters_rules.BUILT_IN), START.year, START)
+    assert not made.extras.trail_sound
+    assert "ALTERED" in page(made)
