@@ -12,7 +12,7 @@ import numpy as np
 from detect.leak.balance import Sensors
 from detect.leak.detector import Plan, Settings
 from detect.leak.network import Network, read_network
-from detect.leak.place import choose, place
+from detect.leak.place import place
 
 _NUMBERS = (
     (54, 105, 114, 163, 188, 229, 288, 296, 332, 342, 410, 415, 429, 458, 469, 495, 506, 516, 519, 549),
@@ -39,7 +39,7 @@ def place_day(plan: Plan, network: Network, change: np.ndarray, settings: Settin
     covariance[np.diag_indices(n)] += settings.pressure_floor_m**2 + (settings.track.model_error * change) ** 2
     mixed = plan.signatures.at_levels(plan.signatures.weights(np.ones((1, plan.model.n_zones))))
     fit = place(change, 2 * covariance, mixed, plan.signatures, rows=np.arange(n))
-    pipe, probability = choose(fit.probability, plan.distance_m)
+    pipe, probability = plan.reach.choose(fit.probability)
     return network.links[network.pipes[pipe]], probability, float(fit.flow_m3_per_h[pipe])
 
 

@@ -8,6 +8,7 @@ to a false alarm (Siegmund 1985, Sequential Analysis, eq. 2.56; Page 1954, Biome
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 from scipy.optimize import brentq
 from scipy.stats import norm
@@ -25,6 +26,7 @@ def run_length(threshold: float, reference: float) -> float:
     return (math.exp(min(x, 700.0)) - x - 1.0) / (2.0 * reference**2)
 
 
+@lru_cache(maxsize=64)
 def threshold_for(steps: float, reference: float) -> float:
     """The threshold whose mean number of steps to a false alarm is `steps`.
 

@@ -18,7 +18,7 @@ from detect.leak.burst import FastWatch, Surge, zone_inflow
 from detect.leak.check import DEMAND, FLOW, LEVEL, PRESSURE, Checks
 from detect.leak.expected import Hour, HourModel, Residual
 from detect.leak.network import Network
-from detect.leak.place import Gaussian, choose, place
+from detect.leak.place import Gaussian, Reach, place
 from detect.leak.score import REACH_M
 from detect.leak.signature import Signatures
 from detect.leak.tracker import Kind, Settled, Tracker, TrackSettings
@@ -93,6 +93,7 @@ class Plan:
         self.model = HourModel(network, self.layout)
         self.signatures: Signatures = signatures or self.model.signatures(progress)
         self.distance_m = network.pipe_distance_m
+        self.reach = Reach(self.distance_m)
 
     def close(self) -> None:
         """End the hydraulic model."""
@@ -267,7 +268,7 @@ class LeakDetector:
         mixed = self.plan.signatures.at_levels(self.plan.signatures.weights(residual.level[None, :]))
         fit = place(change[rows], inflated, mixed, self.plan.signatures, rows=rows)
         gain = float(fit.log_density.max()) - chance.log_density(change[rows]) - tracker.settings.threshold
-        pipe, probability = choose(fit.probability, self.plan.distance_m)
+        pipe, probability = self.plan.reach.choose(fit.probability)
         flow = float(fit.flow_m3_per_h[pipe])
         sure = probability >= EARLY_PROBABILITY and flow >= BURST_M3_PER_H
         if gain <= 0 or not sure or abs(flow - surge.excess_m3_per_h) > 0.5 * max(flow, surge.excess_m3_per_h):
@@ -307,7 +308,7 @@ class LeakDetector:
         assert self._baseline is not None
         return Tracker(
             self.plan.signatures,
-            self.plan.distance_m,
+            self.plan.reach,
             offset=offset,
             scatter=self._baseline.covariance,
             n_pressure=self.plan.model.n_pressure,

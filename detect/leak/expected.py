@@ -58,6 +58,8 @@ class HourModel:
         self.n_channels = self.n_pressure + self.n_split + 2 * self.n_zones
         self._metered = np.zeros(len(network.nodes), dtype=bool)
         self._metered[layout.demand_node] = True
+        self._heads = sorted(set(layout.pressure_node.tolist()))
+        self._flows = sorted({int(layout.flow_link[i]) for i in layout.split})
         self._initial_level = {n: network.tanks[n][1] for n in layout.sensors.level}
 
     def zone_flow(self, hour: Hour) -> np.ndarray:
@@ -116,7 +118,7 @@ class HourModel:
             name: float(v) if np.isfinite(v) else self._initial_level[name]
             for name, v in zip(layout.sensors.level, hour.level, strict=True)
         }
-        state = self._epanet.solve(demand, pumped=pumped, level_m=tank)
+        state = self._epanet.solve(demand, pumped=pumped, level_m=tank, heads=self._heads, flows=self._flows)
         head = state.head_m - self.network.elevation_m
         pressure = hour.pressure - head[layout.pressure_node]
         split = np.array([hour.flow[i] - state.flow_m3_per_h[layout.flow_link[i]] for i in layout.split])

@@ -77,11 +77,17 @@ def place(
     return Placement(-0.5 * (misfit + gauss.log_det), flow)
 
 
-def choose(probability: np.ndarray, distance_m: np.ndarray, *, within_m: float = 300.0) -> tuple[int, float]:
-    """The pipe to send a crew to, and the probability that the leak lies within `within_m` of it.
+class Reach:
+    """Who reaches whom: made once from the distances between the pipes `(n_pipes, n_pipes)`, m."""
 
-    It maximises the chance to be within reach, and among equals the nearness to the likely pipes.
-    """
-    reach = np.where(distance_m <= within_m, 1.0 - 0.15 * distance_m / within_m, 0.0) @ probability
-    pipe = int(reach.argmax())
-    return pipe, float(probability[distance_m[pipe] <= within_m].sum())
+    def __init__(self, distance_m: np.ndarray, *, within_m: float = 300.0) -> None:
+        self._distance_m, self._within_m = distance_m, within_m
+        self._worth = np.where(distance_m <= within_m, 1.0 - 0.15 * distance_m / within_m, 0.0)
+
+    def choose(self, probability: np.ndarray) -> tuple[int, float]:
+        """The pipe to send a crew to, and the probability that the leak lies within reach of it.
+
+        It maximises the chance to be within reach, and among equals the nearness to the likely pipes.
+        """
+        pipe = int((self._worth @ probability).argmax())
+        return pipe, float(probability[self._distance_m[pipe] <= self._within_m].sum())

@@ -83,6 +83,9 @@ def build(
     def measured(state: State) -> np.ndarray:
         return np.concatenate([state.head_m[list(heads)], state.flow_m3_per_h[list(flows)]])
 
+    def with_demand(demand: np.ndarray, a: int) -> np.ndarray:
+        return measured(model.solve(demand, **boundary[a], heads=heads, flows=flows))
+
     for a, demand in enumerate(demands):
         base = model.solve(demand, **boundary[a])
         response = respond(network, base, heads=heads, flows=flows)
@@ -94,7 +97,7 @@ def build(
             for count, node in enumerate(nodes):
                 with_leak = demand - size * members[zone[node]]
                 with_leak[node] += size
-                table[a, b, :, node] = (measured(model.solve(with_leak, **boundary[a])) - start) / size
+                table[a, b, :, node] = (with_demand(with_leak, a) - start) / size
                 if count % 50 == 0:
                     progress(((a * len(SIZES) + b - 1) + count / len(nodes)) / (states * len(SIZES)))
     ends = network.ends[network.pipes]

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from detect.leak.place import Gaussian, Placement, choose, place
+from detect.leak.place import Gaussian, Placement, Reach, place
 from detect.leak.signature import SIZES, Signatures
 
 
@@ -124,7 +124,7 @@ class Tracker:
     def __init__(
         self,
         signatures: Signatures,
-        distance_m: np.ndarray,
+        reach: Reach,
         *,
         offset: np.ndarray,
         scatter: np.ndarray,
@@ -132,7 +132,7 @@ class Tracker:
         n_loss: int,
         settings: TrackSettings,
     ) -> None:
-        self.signatures, self.distance_m, self.settings = signatures, distance_m, settings
+        self.signatures, self.reach, self.settings = signatures, reach, settings
         self.n_pressure = n_pressure
         self.offset, self.scatter = offset.copy(), scatter
         self.doubt = scatter / 7
@@ -230,7 +230,7 @@ class Tracker:
 
     def _take(self, p: Pending, fit: Placement, sign: float, mixed: np.ndarray) -> None:
         p.posterior = fit.probability
-        p.pipe, p.probability = choose(p.posterior, self.distance_m)
+        p.pipe, p.probability = self.reach.choose(p.posterior)
         p.flow_m3_per_h = sign * float(fit.flow_m3_per_h[p.pipe])
         best = fit.best
         flow = fit.flow_m3_per_h[best]
@@ -454,7 +454,7 @@ class Tracker:
         if best is None:
             return []
         gain, days, fit, drift, base, flows = best
-        pipe, probability = choose(fit.probability, self.distance_m)
+        pipe, probability = self.reach.choose(fit.probability)
         flow = float(fit.flow_m3_per_h[pipe])
         if probability < set_.probability or flow < self._smallest:
             return []
