@@ -29,7 +29,7 @@ def _say(store: Store, at: datetime, action: str, subject: str, who: str = "çŽ‹è
 
 
 def _alarm(store: Store, number: int, at: datetime, kind: str, level: int, steps: Mapping[str, float], of: str) -> None:
-    about = {"kind": kind, "level": level, "city_code": "220100", "of": of}
+    about: dict[str, Any] = {"kind": kind, "level": level, "city_code": "220100", "of": of}
     _say(store, at, "alarm.open", f"alarm:{number}", who="system:alerts", **about)
     for step, minutes in steps.items():
         _say(store, at + timedelta(minutes=minutes), f"alarm.{step}", f"alarm:{number}", **about)
