@@ -12,11 +12,12 @@ import numpy.typing as npt
 import orjson
 
 from ingest.batch import Batch, Stranger, instant, reject
-from ingest.contract import Decoded, Fault, Registry
+from ingest.contract import Fault, Registry, Single
 from ingest.gate import Limits, SensorTable, judge
 from ingest.message import Message
 from ingest.rate import Rates
-from ingest.topic import Topic, parse, receipt_topic
+from ingest.source import Source, Sources
+from ingest.topic import receipt_topic
 from lifeline.errors import WireError
 from lifeline.reading import QualityReason, RejectReason
 from lifeline.store.devices import TALLY, State
@@ -24,6 +25,8 @@ from lifeline.store.devices import TALLY, State
 _MICROSECONDS = 1e6
 CHANNELS = 64
 """Channels of a stranger that are told of."""
+SHORT_BYTES = 200
+"""A longer payload hardly holds one reading alone."""
 _NEVER = np.iinfo(np.int64).min
 
 
@@ -36,6 +39,7 @@ class Assembler:
         self._max_payload_bytes = max_payload_bytes
         self._batch_readings = batch_readings
         self._rates = Rates()
+        self._sources = Sources(SensorTable(()), codecs)
 
     def assemble(
         self, messages: Sequence[Message], table: SensorTable, *, said: QualityReason = QualityReason.OK
@@ -44,7 +48,9 @@ class Assembler:
 
         `said` is what is known of all readings beforehand: OK for live ones.
         """
-        draft = _Draft(self._codecs, table, self._max_payload_bytes, said)
+        if self._sources.table is not table:
+            self._sources = Sources(table, self._codecs)
+        draft = _Draft(self._codecs, self._sources, self._max_payload_bytes, said)
         draft.add(messages, self._batch_readings)
         return draft.finish(self._limits, self._rates)
 
@@ -55,18 +61,19 @@ def receipt_payload(identities: Sequence[str]) -> bytes:
 
 
 class _Draft:
-    """The columns of a batch while they grow: per device (as a topic names it), per message, per value."""
+    """The columns of a batch while they grow: per source, per message, per value."""
 
-    def __init__(self, codecs: Registry, table: SensorTable, max_payload_bytes: int, said: QualityReason) -> None:
+    def __init__(self, codecs: Registry, sources: Sources, max_payload_bytes: int, said: QualityReason) -> None:
         self._codecs = codecs
-        self._table = table
+        self._sources = sources
         self._max_payload_bytes = max_payload_bytes
         self._said = said
         self._batch = Batch()
-        self._owners: dict[Topic | None, int] = {}
+        self._owners: dict[Source, int] = {}
+        self._entered: list[Source] = []
         self._seen_us: list[int] = []
-        self._received: list[int] = []
-        self._rejected: list[int] = []
+        self._lost: list[tuple[int, int]] = []
+        """owner, and records of one message that are no values"""
         self._messages: list[Message] = []
         self._message_owner: list[int] = []
         self._counts: list[int] = []
@@ -77,57 +84,56 @@ class _Draft:
         self._historical: list[int] = []
 
     def add(self, messages: Sequence[Message], at_most: int) -> None:
-        owners, seen_us, received = self._owners, self._seen_us, self._received
-        limit, find = self._max_payload_bytes, self._codecs.find
-        values, strangers = self._values, self._batch.strangers
+        owners, seen_us, sources = self._owners, self._seen_us, self._sources.known
+        limit, values, strangers = self._max_payload_bytes, self._values, self._batch.strangers
+        short = min(SHORT_BYTES, limit)
         for position, message in enumerate(messages):
             if len(values) >= at_most:
                 self._batch.messages = position
                 return
+            topic, payload, received_us, _, _, is_again, correlation, _ = message
             owner = -1
             try:
-                topic = parse(message.topic)
-                known = owners.get(topic)
-                owner = self._enter(topic) if known is None else known
-                seen_us[owner] = message.received_us
-                if message.is_again:
+                source = sources.get(topic) or self._sources.find(topic)
+                known = owners.get(source)
+                owner = self._enter(source) if known is None else known
+                seen_us[owner] = received_us
+                if is_again:
                     self._batch.may_collide = True
-                if message.correlation is not None:
-                    self._promise_receipt(topic, message.correlation)
-                if (stranger := strangers.get(owner)) is not None:
-                    self._note_stranger(stranger, message)
-                if len(message.payload) > limit:
-                    raise WireError(f"{len(message.payload)} bytes", reason=RejectReason.TOO_LARGE)
-                if topic.is_state:
-                    self._note_state(owner, message)
-                    continue
-                decoded = find(topic.format).decode(
-                    message.payload, device_id=topic.device_id, received_s=message.received_us / _MICROSECONDS
-                )
+                if correlation is not None:
+                    self._promise_receipt(source, correlation)
+                if not source.is_known:
+                    self._note_stranger(strangers[owner], message)
+                size = len(payload)
+                if size <= short and source.single is not None:
+                    single = source.single(payload, source.device_id)
+                    if single is not None:
+                        self._add_single(message, owner, source, single)
+                        continue
+                if size > limit:
+                    raise WireError(f"{size} bytes", reason=RejectReason.TOO_LARGE)
+                self._take(message, owner, source)
             except WireError as error:
-                self._refuse(message, self._enter(None) if owner < 0 else owner, error)
-                continue
-            if decoded.faults:
-                self._add_faults(message, owner, decoded.faults)
-            if decoded.values:
-                received[owner] += len(decoded.values)
-                self._add_values(message, owner, topic, decoded)
+                self._refuse(message, self._enter(self._sources.nobody) if owner < 0 else owner, error)
         self._batch.messages = len(messages)
 
     def finish(self, limits: Limits, rates: Rates) -> Batch:
-        batch = self._batch
-        newest_us = np.full(len(self._received), _NEVER)
-        ahead_s = np.full(len(self._received), -np.inf)
+        batch, sources = self._batch, self._entered
+        newest_us = np.full(len(sources), _NEVER)
+        ahead_s = np.full(len(sources), -np.inf)
+        received = np.zeros(len(sources), np.int64)
         if self._values:
             counts = np.array(self._counts)
+            message_owner = np.array(self._message_owner, np.intp)
             of_message = np.repeat(np.arange(len(counts)), counts)
-            owner = np.array(self._message_owner, np.intp)[of_message]
-            received_us = np.array([message.received_us for message in self._messages], np.int64)[of_message]
+            owner = message_owner[of_message]
+            received += np.bincount(owner, minlength=len(sources))
+            received_us = np.array([message[2] for message in self._messages], np.int64)[of_message]
             times_s = np.array(self._times_s, np.float64)
             said = np.full(len(times_s), self._said, np.int16)
             said[self._historical] = QualityReason.HISTORICAL
             judged = judge(
-                self._table,
+                self._sources.table,
                 limits,
                 routes=self._routes,
                 times_s=times_s,
@@ -141,25 +147,55 @@ class _Draft:
             np.maximum.at(newest_us, batch.owner, batch.rows["observed_at"].view(np.int64))
             live = said == QualityReason.OK
             np.maximum.at(ahead_s, owner[live], (times_s - received_us / _MICROSECONDS)[live])
-        batch.tallies = np.zeros(len(self._received), TALLY)
+        for position, records in self._lost:
+            received[position] += records
+        batch.device_ids = [source.device_id for source in sources]
+        batch.city_codes = [source.city_code for source in sources]
+        batch.tallies = np.zeros(len(sources), TALLY)
         batch.tallies["seen_at"] = np.array(self._seen_us, np.int64).view("M8[us]")
         batch.tallies["observed_at"] = newest_us.view("M8[us]")
         batch.tallies["clock_skew_s"] = np.where(np.isfinite(ahead_s), ahead_s, np.nan)
-        batch.tallies["received"] = self._received
-        batch.tallies["rejected"] = self._rejected
+        batch.tallies["received"] = received
+        np.add.at(batch.tallies["rejected"], batch.reject_owners, [reject.times for reject in batch.rejects])
         return batch
 
-    def _add_values(self, message: Message, owner: int, topic: Topic, decoded: Decoded) -> None:
+    def _add_single(self, message: Message, owner: int, source: Source, single: Single) -> None:
+        channel, unit, time_s, value = single
+        route = source.routes.get((channel, unit))
+        if route is None:
+            route = self._route(source, channel, unit)
+        if not source.is_known:
+            self._note_channels(owner, (channel,))
+        self._channels.append(channel)
+        self._routes.append(route)
+        self._times_s.append(time_s)
+        self._values.append(value)
+        self._messages.append(message)
+        self._counts.append(1)
+        self._message_owner.append(owner)
+
+    def _take(self, message: Message, owner: int, source: Source) -> None:
+        """Any message that has not been taken the short way. Raises WireError."""
+        topic = source.topic
+        assert topic is not None, "a message has a topic"
+        if topic.is_state:
+            self._note_state(owner, message)
+            return
+        codec = source.codec or self._codecs.find(topic.format)
+        decoded = codec.decode(
+            message.payload, device_id=topic.device_id, received_s=message.received_us / _MICROSECONDS
+        )
+        if decoded.faults:
+            self._add_faults(message, owner, decoded.faults)
+        if not decoded.values:
+            return
         channels, units = decoded.channels, decoded.units
-        if (stranger := self._batch.strangers.get(owner)) is not None and len(stranger.channels) < CHANNELS:
-            stranger.channels.update(channels[:CHANNELS])
+        if not source.is_known:
+            self._note_channels(owner, channels[:CHANNELS])
         self._historical += [len(self._values) + row for row in decoded.historical]
-        if len(channels) == 1:
-            self._routes.append(self._table.route(topic.city_code, topic.device_id, channels[0], units[0]))
-        else:
-            keys = list(zip(channels, units, strict=True))
-            found = {key: self._table.route(topic.city_code, topic.device_id, *key) for key in set(keys)}
-            self._routes += map(found.__getitem__, keys)
+        keys = list(zip(channels, units, strict=True))
+        found = {key: self._route(source, *key) for key in set(keys)}
+        self._routes += map(found.__getitem__, keys)
         self._channels += channels
         self._times_s += decoded.times_s
         self._values += decoded.values
@@ -167,32 +203,36 @@ class _Draft:
         self._counts.append(len(channels))
         self._message_owner.append(owner)
 
+    def _route(self, source: Source, channel: str, unit: str | None) -> int:
+        assert source.topic is not None, "a message with values has a topic"
+        route = self._sources.table.route(source.topic.city_code, source.topic.device_id, channel, unit)
+        if route >= 0:
+            source.routes[channel, unit] = route
+        return route
+
     def _add_faults(self, message: Message, owner: int, faults: Sequence[Fault]) -> None:
-        self._received[owner] += len(faults)
+        self._lost.append((owner, len(faults)))
         for reason in dict.fromkeys(fault.reason for fault in faults):
             self._add_reject(message, owner, reason, [fault.detail for fault in faults if fault.reason is reason])
 
-    def _enter(self, topic: Topic | None) -> int:
-        """The position of a sender that is new to this batch; None sends what names no device."""
-        if topic in self._owners:
-            return self._owners[topic]
-        batch, table, known = self._batch, self._table, False
-        batch.device_ids.append(topic.device_id if topic else "")
-        batch.city_codes.append(None)
-        if topic is not None:
-            known = table.knows(topic.city_code, topic.device_id)
-            if known or not table.knows_elsewhere(topic.device_id):
-                batch.city_codes[-1] = topic.city_code
-            batch.unknown_devices = batch.unknown_devices or not known
+    def _enter(self, source: Source) -> int:
+        """The position of a sender in this batch."""
+        position = self._owners.get(source)
+        if position is not None:
+            return position
+        position = self._owners[source] = len(self._entered)
+        self._entered.append(source)
         self._seen_us.append(_NEVER)
-        self._received.append(0)
-        self._rejected.append(0)
-        position = self._owners[topic] = len(self._received) - 1
-        if topic is None:
-            batch.strangers[position] = Stranger("", "")
-        elif not known:
-            batch.strangers[position] = Stranger(topic.city_code, topic.device_id)
+        if not source.is_known:
+            self._batch.unknown_devices = self._batch.unknown_devices or source.topic is not None
+            city_code, device_id = (source.topic.city_code, source.topic.device_id) if source.topic else ("", "")
+            self._batch.strangers[position] = Stranger(city_code, device_id)
         return position
+
+    def _note_channels(self, owner: int, channels: Sequence[str]) -> None:
+        stranger = self._batch.strangers[owner]
+        if len(stranger.channels) < CHANNELS:
+            stranger.channels.update(channels)
 
     def _note_stranger(self, stranger: Stranger, message: Message) -> None:
         stranger.topic, stranger.payload = message.topic, message.payload
@@ -214,25 +254,25 @@ class _Draft:
         if known is None or state.at >= known.at:
             self._batch.states[owner] = state
 
-    def _promise_receipt(self, topic: Topic, correlation: bytes) -> None:
+    def _promise_receipt(self, source: Source, correlation: bytes) -> None:
+        assert source.topic is not None, "a message has a topic"
         try:
             identity = correlation.decode()
         except UnicodeDecodeError:
             return
-        self._batch.receipts.setdefault(receipt_topic(topic), []).append(identity)
+        self._batch.receipts.setdefault(receipt_topic(source.topic), []).append(identity)
 
     def _refuse(self, message: Message, owner: int, error: WireError) -> None:
-        if not self._batch.device_ids[owner]:
+        if owner == self._owners.get(self._sources.nobody):
             self._note_stranger(self._batch.strangers[owner], message)
-        self._received[owner] += 1
+        self._lost.append((owner, 1))
         self._add_reject(message, owner, RejectReason(error.reason), [error.args[0]])
 
     def _add_reject(self, message: Message, owner: int, reason: RejectReason, details: Sequence[str]) -> None:
-        self._rejected[owner] += len(details)
         self._batch.reject_owners.append(owner)
         self._batch.rejects.append(
             reject(
-                self._batch.device_ids[owner],
+                self._entered[owner].device_id,
                 message.topic,
                 reason,
                 details,

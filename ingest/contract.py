@@ -31,8 +31,16 @@ class Decoded:
     """rows that the device says it sends from its memory"""
 
 
+Single = tuple[str, str | None, float, float]
+"""Channel, unit, seconds since 1970 UTC and value of a payload that holds one plain reading."""
+
+
 class Codec(Protocol):
-    """Turns payloads of one format into columns. Pure: the same bytes and reception give the same answer."""
+    """Turns payloads of one format into columns. Pure: the same bytes and reception give the same answer.
+
+    A codec may have a short way beside `decode`, `single(payload, device_id) -> Single | None`: what `decode` would say
+    of a payload with one plain reading, None where it does not see at once that it is one.
+    """
 
     @property
     def name(self) -> str:
@@ -55,6 +63,10 @@ class Registry:
 
     def __iter__(self) -> Iterator[Codec]:
         return iter(self._codecs.values())
+
+    def get(self, name: str) -> Codec | None:
+        """The codec of a format, None where none is registered."""
+        return self._codecs.get(name)
 
     def find(self, name: str) -> Codec:
         """The codec of a format. Raises WireError where none is registered."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 
-from ingest.contract import Decoded, Fault
+from ingest.contract import Decoded, Fault, Single
 from lifeline.errors import WireError
 from lifeline.reading import RejectReason
 from lifeline.units import PRIMARY, SECONDARY
@@ -32,6 +32,13 @@ class SenmlJson:
 
     name = "senml"
 
+    def single(self, payload: bytes, device_id: str) -> Single | None:
+        try:
+            pack = orjson.loads(payload)
+        except orjson.JSONDecodeError:
+            return None
+        return single(pack, device_id)
+
     def decode(self, payload: bytes, *, device_id: str, received_s: float) -> Decoded:
         try:
             pack = orjson.loads(payload)
@@ -47,6 +54,32 @@ def resolve(pack: Any, *, device_id: str, received_s: float) -> Decoded:
     return _common(pack, f"{device_id}:") or _Resolver(device_id, received_s).resolve(pack)
 
 
+def single(pack: Any, device_id: str) -> Single | None:
+    """The one plain reading of a parsed pack: absolute time, a number. None where anything is unusual."""
+    if type(pack) is not list or len(pack) != 1:
+        return None
+    fields = pack[0]
+    if type(fields) is not dict or not fields.keys() <= _COMMON_FIRST:
+        return None
+    get = fields.get
+    value: Any = get("v")
+    base_time, time = get("bt", 0), get("t", 0)
+    if type(value) not in _NUMBER or type(base_time) not in _NUMBER or type(time) not in _NUMBER:
+        return None
+    time_s = base_time + time
+    if not time_s >= RELATIVE_BELOW_S:
+        return None
+    base_name, own_name, version = get("bn", ""), get("n", ""), get("bver", BASE_VERSION)
+    if type(base_name) is not str or type(own_name) is not str or type(version) is not int:
+        return None
+    base_unit = get("bu", "")
+    unit = get("u", base_unit)
+    if type(base_unit) is not str or type(unit) is not str or unit not in _COMMON_UNITS.get(version, ()):
+        return None
+    device, colon, channel = f"{base_name}{own_name}".partition(":")
+    return (channel, unit or None, time_s, value) if colon and device == device_id else None
+
+
 def _common(pack: list[Any], prefix: str) -> Decoded | None:
     """The pack that nearly every device sends, at several times the speed: base fields in the first record alone,
     absolute times, numbers. None where anything is unusual: then each record is looked at.
@@ -55,33 +88,13 @@ def _common(pack: list[Any], prefix: str) -> Decoded | None:
     if type(first) is not dict or not first.keys() <= _COMMON_FIRST:
         return None
     get = first.get
-    name, base_time, base_unit, version = get("bn", ""), get("bt", 0), get("bu", ""), get("bver", BASE_VERSION)
-    if (
-        type(name) is not str
-        or type(base_time) not in _NUMBER
-        or type(base_unit) is not str
-        or type(version) is not int
-    ):
+    base_time, base_unit, version = get("bt", 0), get("bu", ""), get("bver", BASE_VERSION)
+    if type(base_time) not in _NUMBER or type(base_unit) is not str or type(version) is not int:
         return None
     legal = _COMMON_UNITS.get(version)
-    if legal is None:
+    if legal is None or get("bn") != prefix or set(map(type, pack)) != _OBJECTS:
         return None
-    if len(pack) == 1:
-        value: Any = get("v")
-        own_name, unit, time = get("n", ""), get("u", base_unit), get("t", 0)
-        if (
-            type(value) not in _NUMBER
-            or type(time) not in _NUMBER
-            or type(own_name) is not str
-            or type(unit) is not str
-        ):
-            return None
-        name += own_name
-        time_s = base_time + time
-        if unit not in legal or not time_s >= RELATIVE_BELOW_S or not name.startswith(prefix):
-            return None
-        return Decoded([name[len(prefix) :]], [unit or None], [time_s], [value])
-    if name != prefix or set(map(type, pack)) != _OBJECTS or not set().union(*pack[1:]) <= _PLAIN_LABELS:
+    if not set().union(*pack[1:]) <= _PLAIN_LABELS:
         return None
     values = [fields.get("v") for fields in pack]
     channels = [fields.get("n", "") for fields in pack]

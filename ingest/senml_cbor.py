@@ -6,8 +6,9 @@ from typing import Any
 
 import cbor2
 
-from ingest.contract import Decoded
-from ingest.senml import malformed, resolve
+from ingest.contract import Decoded, Single
+from ingest.senml import malformed, resolve, single
+from lifeline.errors import WireError
 
 _LABELS = {
     -1: "bver",
@@ -34,17 +35,26 @@ class SenmlCbor:
 
     name = "senml-cbor"
 
-    def decode(self, payload: bytes, *, device_id: str, received_s: float) -> Decoded:
-        stream = BytesIO(payload)
+    def single(self, payload: bytes, device_id: str) -> Single | None:
         try:
-            pack = cbor2.load(stream, max_depth=16)
-        except (cbor2.CBORDecodeError, ValueError, TypeError, ArithmeticError, MemoryError) as error:
-            raise malformed(f"not CBOR: {error}") from error
-        if stream.tell() != len(payload):
-            raise malformed(f"{len(payload) - stream.tell()} bytes behind the pack")
-        if isinstance(pack, list):
-            pack = [_labelled(record) for record in pack]
-        return resolve(pack, device_id=device_id, received_s=received_s)
+            return single(_load(payload), device_id)
+        except WireError:
+            return None
+
+    def decode(self, payload: bytes, *, device_id: str, received_s: float) -> Decoded:
+        return resolve(_load(payload), device_id=device_id, received_s=received_s)
+
+
+def _load(payload: bytes) -> Any:
+    """The pack under the labels of JSON. Raises WireError."""
+    stream = BytesIO(payload)
+    try:
+        pack = cbor2.load(stream, max_depth=16)
+    except (cbor2.CBORDecodeError, ValueError, TypeError, ArithmeticError, MemoryError) as error:
+        raise malformed(f"not CBOR: {error}") from error
+    if stream.tell() != len(payload):
+        raise malformed(f"{len(payload) - stream.tell()} bytes behind the pack")
+    return [_labelled(record) for record in pack] if isinstance(pack, list) else pack
 
 
 def _labelled(record: Any) -> Any:

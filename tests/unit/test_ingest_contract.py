@@ -52,6 +52,20 @@ def test_no_device_speaks_for_another(codec: Codec) -> None:
 
 
 @every_codec
+@given(data=st.data())
+def test_the_short_way_says_what_the_long_one_says(codec: Codec, data: st.DataObject) -> None:
+    sample = SAMPLES[codec.name]
+    payload = data.draw(st.just(sample.payload) | damaged(sample))
+    single = getattr(codec, "single", lambda _payload, _device: None)(payload, sample.device_id)
+    if single is not None:
+        decoded = decode(codec, payload, sample.device_id)
+        assert decoded is not None
+        assert not decoded.faults
+        assert not decoded.historical
+        assert [single] == list(zip(decoded.channels, decoded.units, decoded.times_s, decoded.values, strict=True))
+
+
+@every_codec
 @given(payload=st.binary(max_size=300))
 def test_any_bytes_are_decoded_or_refused(codec: Codec, payload: bytes) -> None:
     decoded = decode(codec, payload)

@@ -188,5 +188,9 @@ PLAIN = st.fixed_dictionaries(
 )
 def test_the_short_way_for_common_packs_answers_like_the_long_one(first: Any, rest: list[Any]) -> None:
     pack = [first, *rest]
-    slow = _Resolver(DEVICE, NOW_S).resolve(orjson.loads(orjson.dumps(pack)))
+    payload = orjson.dumps(pack)
+    slow = _Resolver(DEVICE, NOW_S).resolve(orjson.loads(payload))
     assert decode(*pack) == slow
+    single = SenmlJson().single(payload, DEVICE)
+    if single is not None:
+        assert ([single], []) == (rows(slow), slow.faults)
