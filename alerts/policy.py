@@ -181,8 +181,11 @@ class Rhythm(BaseModel):
 
 class Grouping(BaseModel):
     """How many notices of one city and kind go at once, and how long the rest waits: `gap_s`, longer by `grow` with
-    each notice up to `longest_gap_s`, until nothing was told for that long. Kinds of one family in `together` count
-    as one kind."""
+    each notice up to `longest_gap_s`; after `over_s` without any the storm is over. Kinds of one family in `together`
+    count as one kind.
+
+    What goes beyond `most` rings anew only where something `urgent` is among it or nothing rang for `renew_s`, and
+    never more than `most_in_window` times in `window_s`; all else follows the notice that rang last."""
 
     model_config = _STRICT
     together: tuple[Annotated[tuple[KindName, ...], Field(strict=False)], ...] = Field((), strict=False)
@@ -190,9 +193,19 @@ class Grouping(BaseModel):
     gap_s: Seconds
     grow: float = Field(ge=1, le=10)
     longest_gap_s: Seconds
+    over_s: Seconds = 4800.0
+    renew_s: Seconds = 7200.0
     urgent: LevelName
     urgent_wait_s: Seconds
+    window_s: float = Field(600.0, gt=0)
+    most_in_window: int = Field(4, ge=1)
     source: Source
+
+    @model_validator(mode="after")
+    def _over_when_nothing_waits(self) -> "Grouping":
+        if self.over_s <= self.longest_gap_s:
+            raise ValueError("over_s is longer than longest_gap_s: while something waits, the storm is not over")
+        return self
 
 
 class Inhibition(BaseModel):

@@ -134,16 +134,20 @@ class Teller:
     def _groups(self, opened: Docket, waiting: Sequence[Untold], policy: Policy, known: Roster | None) -> None:
         sent = opened.sent({grouping.group_of(one.alarm, policy.grouping) for one in waiting}, within_s=_STORM_S)
         for group, batch in grouping.ripe(waiting, sent, policy.grouping, opened.now).items():
+            members = batch.members
             try:
                 with opened.guarded():
                     links = Links(self._settings, opened.now)
-                    receivers = [*self._receivers, *self._on_duty(known, batch[0].alarm.city_code, opened.now)]
-                    telling = tell(self.cases(opened, batch, policy), receivers, group=group, answer_url=links.url)
+                    receivers = [*self._receivers, *self._on_duty(known, members[0].alarm.city_code, opened.now)]
+                    storm = grouping.storm_of(sent.get(group, ()), policy.grouping, opened.now)
+                    rang = {} if batch.rings or not storm else opened.rang_last(group, since=storm[-1].at)
+                    cases = self.cases(opened, members, policy)
+                    telling = tell(cases, receivers, group=group, answer_url=links.url, rang=rang)
                     opened.tell(telling.drafts, telling.told)
                     answers.put(opened.connection, links.of(link_ids(telling.drafts), known))
             except Exception:
-                _log.exception("events cannot be told", group=group, events=[one.event.event_id for one in batch])
-                opened.tell((), {one.event.event_id: Told.UNTELLABLE.value for one in batch})
+                _log.exception("events cannot be told", group=group, events=[one.event.event_id for one in members])
+                opened.tell((), {one.event.event_id: Told.UNTELLABLE.value for one in members})
 
     def cases(self, opened: Docket, batch: Sequence[Untold], policy: Policy) -> list[Case]:
         """The alarms of a batch, each with its last event."""

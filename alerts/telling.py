@@ -2,7 +2,7 @@
 
 import math
 import uuid
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -110,9 +110,16 @@ def no_answer(key: str, receiver: Receiver) -> str:
 
 
 def tell(
-    cases: Sequence[Case], receivers: Sequence[Receiver], *, group: str, answer_url: AnswerUrl = no_answer
+    cases: Sequence[Case],
+    receivers: Sequence[Receiver],
+    *,
+    group: str,
+    answer_url: AnswerUrl = no_answer,
+    rang: Mapping[tuple[str, str], str] | None = None,
 ) -> Telling:
-    """One notice for each receiver that one of `cases` reaches, about all that reach it, the gravest first."""
+    """One notice for each receiver that one of `cases` reaches, about all that reach it, the gravest first.
+
+    `rang`: by channel and address, the key of the notice that this one follows; elsewhere it is a new one."""
     cases = gravest_first(cases)
     told: dict[int, Told] = {}
     for case in cases:
@@ -122,7 +129,8 @@ def tell(
     drafts = []
     for receiver in receivers:
         if seen := [case for case in cases if case.reaches(receiver)]:
-            drafts.append(draft(seen, receiver, group, answer_url=answer_url))
+            follows = (rang or {}).get((receiver.channel, receiver.address))
+            drafts.append(draft(seen, receiver, group, answer_url=answer_url, follows=follows))
     return Telling(told, tuple(drafts))
 
 
@@ -146,15 +154,22 @@ def fallback_key(key: str, channel: str, address: str) -> str:
 
 
 def draft(
-    cases: Sequence[Case], receiver: Receiver, group: str, *, answer_url: AnswerUrl = no_answer, call: int = 0
+    cases: Sequence[Case],
+    receiver: Receiver,
+    group: str,
+    *,
+    answer_url: AnswerUrl = no_answer,
+    call: int = 0,
+    follows: str | None = None,
 ) -> Draft:
-    """The notice about `cases`, the gravest first, for one receiver; `call`: the rung of the line that it calls."""
+    """The notice about `cases`, the gravest first, for one receiver; `call`: the rung of the line that it calls;
+    `follows`: the key of the notice that it adds to."""
     language = receiver.language
     happenings = [case.happening for case in cases]
     key = idempotency_key(cases, receiver, call=call)
     url = "" if cases[0].is_good else answer_url(key, receiver)
-    line = text.subject_line(happenings, language, called=bool(call))
-    words = text.body(happenings, language, called=bool(call), answer_url=url)
+    line = text.subject_line(happenings, language, called=bool(call), follows=follows is not None)
+    words = text.body(happenings, language, called=bool(call), follows=follows is not None, answer_url=url)
     return Draft(
         alarm_id=cases[0].alarm.alarm_id,
         event_ids=tuple(sorted(number for case in cases for number in case.event_ids)),
@@ -174,6 +189,7 @@ def draft(
             "subject_line": line,
             "body": words,
             "answer": url or None,
+            "follows": follows,
             "events": [_document(happening) for happening in happenings],
         },
     )

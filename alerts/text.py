@@ -67,10 +67,13 @@ def title(finding: Finding, scene: Scene) -> Name:
     return Name(*(_title(finding, scene, language) for language in LANGUAGES))
 
 
-def subject_line(happenings: Sequence[Happening], language: Language, *, called: bool = False) -> str:
+def subject_line(
+    happenings: Sequence[Happening], language: Language, *, called: bool = False, follows: bool = False
+) -> str:
     """The first line of a notice about these events, the gravest first: level or event, and the title or the count.
-    `called`: it goes to the next one in the line, since nobody answered."""
+    `called`: it goes to the next one in the line, since nobody answered; `follows`: it adds to an earlier one."""
     lead = catalogue(language)["call"]["subject"] if called else ""
+    lead += catalogue(language)["digest"]["follows"] if follows else ""
     if len(happenings) == 1:
         return _line(lead + _headline(happenings[0], language))
     words = catalogue(language)["digest"]
@@ -92,7 +95,14 @@ def subject_line(happenings: Sequence[Happening], language: Language, *, called:
     return _line(lead + words["bad"].format(level=level, counts=catalogue(language)["list"].join(counted), **given))
 
 
-def body(happenings: Sequence[Happening], language: Language, *, called: bool = False, answer_url: str = "") -> str:
+def body(
+    happenings: Sequence[Happening],
+    language: Language,
+    *,
+    called: bool = False,
+    follows: bool = False,
+    answer_url: str = "",
+) -> str:
     """The whole notice as lines of text: one event in full, or several in short, each with its link.
 
     Of a storm the gravest are written out, LONGEST_LIST at the most, and the rest counted.
@@ -102,7 +112,7 @@ def body(happenings: Sequence[Happening], language: Language, *, called: bool = 
         told = _full(happenings[0], language)
     else:
         words = catalogue(language)["digest"]
-        lines = [subject_line(happenings, language), words["lead"], ""]
+        lines = [subject_line(happenings, language, follows=follows), words["lead"], ""]
         for number, one in enumerate(happenings[:LONGEST_LIST], start=1):
             lines.append(f"{number}. {_headline(one, language)}")
             lines += [f"   {line}" for line in _short(one, language)]

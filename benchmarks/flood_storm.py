@@ -49,7 +49,7 @@ def measure() -> list[Figure]:
         with Store(servers.database_url, name="lifeline-bench") as store:
             scope = _scope()
             load_pack(store, replace(city.load(FOLDER / "changchun"), sensors=scope.sensors), now=_BEGIN)
-            found, notices = _lived(store, scope, depths)
+            found, rings, notices = _lived(store, scope, depths)
     changes = [f.detected_at for f in found if f.kind is FindingKind.FLOOD]
     foreseen = [f.detected_at for f in found if f.kind is FindingKind.FLOOD_EXPECTED]
     wet = len({f.subject for f in found if f.kind is FindingKind.FLOOD})
@@ -57,7 +57,8 @@ def measure() -> list[Figure]:
         Figure("sensors with water", wet, "", "sensors", SENSORS),
         Figure("level changes", _worst(changes), "in 10 min"),
         Figure("statements about floods to come", _worst(foreseen), "in 10 min"),
-        Figure("notices", _worst(notices), "in 10 min", "limit", _PER_10_MINUTES),
+        Figure("notices that ring", _worst(rings), "in 10 min", "limit", _PER_10_MINUTES),
+        Figure("with those that follow one in place", _worst(notices), "in 10 min"),
     ]
 
 
@@ -82,7 +83,7 @@ def _scope() -> Scope:
     return replace(scope, city_code="220100", sensors=tuple(replace(s, city_code="220100") for s in scope.sensors))
 
 
-def _lived(store: Store, scope: Scope, depths: Floats) -> tuple[list[Finding], list[datetime]]:
+def _lived(store: Store, scope: Scope, depths: Floats) -> tuple[list[Finding], list[datetime], list[datetime]]:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     detector, clock = FloodDetector(scope), SetClock(_BEGIN)
     channel = ChannelSettings(name="all", kind="webhook", address="http://127.0.0.1:9/none")
@@ -97,8 +98,10 @@ def _lived(store: Store, scope: Scope, depths: Floats) -> tuple[list[Finding], l
         found += new
         decider.work()
     with store.transaction() as connection:
-        rows = connection.execute("SELECT created_at FROM notice WHERE channel = 'all' ORDER BY 1").fetchall()
-    return found, [row[0] for row in rows]
+        rows = connection.execute(
+            "SELECT created_at, payload->>'follows' IS NULL FROM notice WHERE channel = 'all' ORDER BY 1"
+        ).fetchall()
+    return found, [at for at, rings in rows if rings], [at for at, _ in rows]
 
 
 def _batches(depths: Floats) -> Iterator[tuple[float, Batch]]:

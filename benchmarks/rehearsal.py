@@ -152,11 +152,10 @@ class Rehearsal:
         with self.store.transaction() as connection:
             return connection.execute(query.encode(), values).fetchall()
 
-    def notices(self) -> list[tuple[datetime, int]]:
-        """When each notice was written, and its urgency."""
-        return [
-            (row.created_at, row.urgency) for row in self._rows("SELECT created_at, urgency FROM notice ORDER BY 1")
-        ]
+    def notices(self) -> list[tuple[datetime, int, bool]]:
+        """When each notice was written, its urgency, and whether it rings or follows an earlier one."""
+        rows = self._rows("SELECT created_at, urgency, payload->>'follows' IS NULL AS rings FROM notice ORDER BY 1")
+        return [(row.created_at, row.urgency, row.rings) for row in rows]
 
     def red_delays_s(self) -> list[float]:
         """From each event that made an alarm red to the notice about it."""

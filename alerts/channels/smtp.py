@@ -100,6 +100,8 @@ def compose(letter: Letter, sender: Address, now: datetime) -> EmailMessage:
         raise DeliveryError(f"{letter.address!r} is no mail address", permanent=True) from error
     message["Date"] = format_datetime(now)
     message["Message-ID"] = f"<{letter.idempotency_key}@{_ascii_domain(sender)}>"
+    if follows := letter.payload.get("follows"):
+        message["In-Reply-To"] = message["References"] = f"<{follows}@{_ascii_domain(sender)}>"
     message["Auto-Submitted"] = "auto-generated"
     if letter.urgency <= _GRAVE:
         message["Importance"] = "high"

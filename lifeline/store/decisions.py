@@ -66,6 +66,14 @@ class Present:
 
 
 @dataclass(frozen=True, slots=True)
+class Sent:
+    """Notices of one group that were written at one time. `rang`: as new ones, not following an earlier one."""
+
+    at: datetime
+    rang: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Background:
     """What a notice about an alarm needs besides: its newest finding (None where it cannot be read), the named reason
     of its level, and the channels and addresses that were told of it before."""
@@ -303,13 +311,18 @@ class Docket:
             event_ids = [event_id for event_id, why in told.items() if why == reason]
             self.connection.execute(_SQL["set_told"], {"event_ids": event_ids, "told": reason})
 
-    def sent(self, groups: Collection[str], *, within_s: float) -> dict[str, list[datetime]]:
-        """When batches of notices of each of `groups` went within the last `within_s`."""
+    def sent(self, groups: Collection[str], *, within_s: float) -> dict[str, list[Sent]]:
+        """The batches of notices of each of `groups` that went within the last `within_s`."""
         since = self.now - timedelta(seconds=within_s)
-        sent: dict[str, list[datetime]] = defaultdict(list)
+        sent: dict[str, list[Sent]] = defaultdict(list)
         for row in self.connection.execute(_SQL["sent"], {"groups": list(groups), "since": since}):
-            sent[row.group_key].append(row.created_at)
+            sent[row.group_key].append(Sent(row.created_at, row.rang))
         return sent
+
+    def rang_last(self, group: str, *, since: datetime) -> dict[tuple[str, str], str]:
+        """By channel and address, the idempotency key of the last notice of `group` that rang there from `since` on."""
+        rows = self.connection.execute(_SQL["rang_last"], {"group": group, "since": since})
+        return {(row.channel, row.address): row.idempotency_key for row in rows}
 
     def present(self, kinds: Collection[FindingKind]) -> list[Present]:
         """The conditions of some kinds that are there."""

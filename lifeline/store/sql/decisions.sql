@@ -101,10 +101,16 @@ LIMIT %(limit)s
 UPDATE alarm_event SET told = %(told)s WHERE event_id = ANY(%(event_ids)s)
 
 -- name: sent
--- When batches of notices of each group went since an instant.
-SELECT group_key, created_at FROM notice
+-- When batches of notices of each group went since an instant, and whether one of them was a new one.
+SELECT group_key, created_at, bool_or(payload->>'follows' IS NULL) AS rang FROM notice
 WHERE group_key = ANY(%(groups)s) AND created_at > %(since)s
 GROUP BY group_key, created_at
+
+-- name: rang_last
+-- The last notice of a group at each place that did not follow another one.
+SELECT DISTINCT ON (channel, address) channel, address, idempotency_key FROM notice
+WHERE group_key = %(group)s AND created_at >= %(since)s AND payload->>'follows' IS NULL
+ORDER BY channel, address, notice_id DESC
 
 -- name: present
 -- The conditions of some kinds that are there, with the sensors of their newest finding.
