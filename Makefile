@@ -39,7 +39,7 @@ bench:  ## measure each stage (ARGS="--json FILE" writes the figures; "ingest_su
 	@deploy/local/bootstrap.sh test
 	$(BIN)/python -m benchmarks $(ARGS)
 
-screenshots:  ## pictures of the console
+screenshots:  ## pictures of the console (into build/screenshots; ARGS=docs/images: those of the documentation)
 	@deploy/local/bootstrap.sh test
 	$(BIN)/python -m deploy.screenshots $(ARGS)
 

@@ -36,8 +36,11 @@ class Guests:
 
 
 def invite(store: Store, pack: CityPack, *, now: datetime) -> Guests:
-    """Makes whoever is missing; the warden looks after the first shelter of `pack`. Raises StoreError."""
-    shelter_ids = [one.shelter_id for one in pack.shelters[:1]]
+    """Makes whoever is missing; the warden looks after a shelter of `pack` that holds people in winter too.
+
+    Raises StoreError.
+    """
+    shelter_ids = [one.shelter_id for one in sorted(pack.shelters, key=lambda one: not one.heated)[:1]]
     guests = []
     for role, name in _NAMES.items():
         who = _somebody(store, role.value, name, role, shelter_ids=shelter_ids, now=now)

@@ -8,43 +8,79 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import httpx
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
 CHROMIUM = "/usr/bin/chromium"
 _ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+_TIMEZONE = "Asia/Shanghai"
 _SETTLE_MS = 4000
-_PATIENCE_S = 60.0
-_SHOTS: tuple[Any, ...] = (
-    ("login-zh", "", "login", 1280, 720),
-    ("cities-zh", "operator", "zh", 1600, 900),
-    ("situation-zh", "operator", "zh?city=220100", 1600, 900),
-    ("situation-en", "operator", "en?city=220100", 1600, 900),
-    ("alarm-zh", "operator", "zh?city=220100&alarm={alarm}", 1600, 1200),
-    ("alarm-en", "operator", "en?city=220100&alarm={alarm}", 1600, 1200),
-    ("dispatched-zh", "operator", "zh?city=220100&alarm={alarm}", 1600, 1000, "[data-action='dispatch']"),
-    ("history-zh", "operator", "zh/history", 1600, 600),
-    ("sensors-zh", "operator", "zh/sensors?city=220100", 1600, 900),
-    ("sensor-en", "operator", "en/sensors/CC-F-01?days=7", 1600, 900),
-    ("shelters-zh", "operator", "zh/shelters", 1600, 700),
-    ("shelter-en", "operator", "en/shelters/CC-SH-01", 1600, 800),
-    ("orders-zh", "operator", "zh/orders", 1600, 600),
-    ("crews-zh", "operator", "zh/crews", 1600, 700),
-    ("zone-zh", "operator", "zh/zones/CC-DMA-1", 1600, 900),
-    ("storms-zh", "operator", "zh/storms", 1600, 700),
-    ("report-zh", "operator", "zh/report", 1600, 900),
-    ("search-en", "operator", "en/search?q=CC", 1600, 900),
-    ("phone-zh", "operator", "zh?city=220100", 412, 915),
-    ("crew-zh", "crew", "zh/crew", 412, 915),
-    ("warden-zh", "warden", "zh/warden", 412, 915, "[data-do='opened']", "[data-step='10']", "[data-do='count']"),
-    ("warden-en", "warden", "en/warden", 412, 915),
-)
+_PATIENCE_S = 240.0
+_STORY = """\
+about = "A main breaks; a cloudburst follows"
+air_temperature_c = 22.0
+
+[[events]]
+after_s = 20
+what = "burst"
+pipe = "CC-P-1084"
+diameter_mm = 32
+
+[[events]]
+after_s = 75
+what = "cloudburst"
+city = "220100"
+peak_mm_per_h = 110.0
+minutes = 40.0
+"""
+_READY = "[data-alarm], [data-row], .ll-plot canvas, [data-leaf], .ll-empty, .empty, [data-about], [name='login']"
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """A picture: who opens which page, how large, what is tapped before, and what must be there by then."""
+
+    name: str
+    who: str
+    page: str
+    size: tuple[int, int]
+    taps: tuple[str, ...] = ()
+    ready: str = _READY
+
+
+_PHONE = (412, 915)
+SHOTS = (
+    Shot("login-zh", "", "login", (1280, 720)),
+    Shot("cities-zh", "operator", "zh", (1600, 900)),
+    Shot("situation-zh", "operator", "zh?city=220100", (1600, 900)),
+    Shot("situation-en", "operator", "en?city=220100", (1600, 900)),
+    Shot("alarm-zh", "operator", "zh?city=220100&alarm={alarm}", (1600, 1200)),
+    Shot("alarm-en", "operator", "en?city=220100&alarm={alarm}", (1600, 1200)),
+    Shot("dispatched-zh", "operator", "zh?city=220100&alarm={alarm}", (1600, 1000), ("[data-action='dispatch']",)),
+    Shot("phone-zh", "operator", "zh?city=220100", _PHONE),
+    Shot("crew-zh", "crew", "zh/crew", _PHONE),
+    Shot(
+        "warden-zh", "warden", "zh/warden", _PHONE,
+        ("[data-do='opened']", "[data-step='10']", "[data-step='10']", "[data-do='count']"),
+    ),
+    Shot("warden-en", "warden", "en/warden", _PHONE),
+    Shot("history-zh", "operator", "zh/history", (1600, 600)),
+    Shot("sensors-zh", "operator", "zh/sensors?city=220100", (1600, 900)),
+    Shot("sensor-en", "operator", "en/sensors/CC-F-01?days=7", (1600, 900)),
+    Shot("shelters-zh", "operator", "zh/shelters", (1600, 700)),
+    Shot("shelter-en", "operator", "en/shelters/CC-SH-02", (1600, 800)),
+    Shot("orders-zh", "operator", "zh/orders", (1600, 600), ready="[data-row]"),
+    Shot("crews-zh", "operator", "zh/crews", (1600, 700)),
+    Shot("zone-zh", "operator", "zh/zones/CC-DMA-1", (1600, 900)),
+    Shot("report-zh", "operator", "zh/report", (1600, 900)),
+    Shot("search-en", "operator", "en/search?q=Nanhu", (1600, 900)),
+    Shot("storms-zh", "operator", "zh/storms", (1600, 700), ready="[data-row]"),
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +93,7 @@ class Demo:
 
 
 def main() -> None:
-    """Starts a demo with a burst, waits for the first alarm, takes the pictures, stops the demo."""
+    """Starts a demo with a burst and a storm, waits for the first alarm, takes the pictures, stops the demo."""
     parser = argparse.ArgumentParser(description="take pictures of the console")
     parser.add_argument("folder", nargs="?", type=Path, default=Path("build/screenshots"), help="where to put them")
     folder: Path = parser.parse_args().folder
@@ -66,16 +102,16 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with _demo() as demo, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=_ARGUMENTS)
-        people = {"": browser.new_context()} | {role: _entered(browser, link) for role, link in demo.links.items()}
-        for name, who, page, width, height, *taps in _SHOTS:
-            path = page.format(alarm=demo.alarm)
-            _shoot(people[who], f"{demo.url}/{path}", folder / f"{name}.png", width, height, taps)
+        people = {role: _entered(browser, link) for role, link in demo.links.items()}
+        people[""] = browser.new_context(timezone_id=_TIMEZONE)
+        for shot in SHOTS:
+            _shoot(people[shot.who], f"{demo.url}/{shot.page.format(alarm=demo.alarm)}", folder, shot)
         browser.close()
 
 
 def _entered(browser: Browser, link: str) -> BrowserContext:
     """A browser in which the guest of a one-time link is logged in."""
-    context = browser.new_context(locale="zh-CN")
+    context = browser.new_context(locale="zh-CN", timezone_id=_TIMEZONE)
     page = context.new_page()
     page.goto(link, timeout=_PATIENCE_S * 1000)
     page.click("form button")
@@ -84,15 +120,12 @@ def _entered(browser: Browser, link: str) -> BrowserContext:
     return context
 
 
-def _shoot(people: BrowserContext, url: str, file: Path, width: int, height: int, taps: Sequence[str]) -> None:
-    page = people.new_page()
-    page.set_viewport_size({"width": width, "height": height})
+def _shoot(people: BrowserContext, url: str, folder: Path, shot: Shot) -> None:
+    page, file = people.new_page(), folder / f"{shot.name}.png"
+    page.set_viewport_size({"width": shot.size[0], "height": shot.size[1]})
     page.goto(url, timeout=_PATIENCE_S * 1000)
-    page.wait_for_selector(
-        "[data-alarm], [data-row], .ll-plot canvas, [data-leaf], .ll-empty, .empty, [data-about], [name='login']",
-        timeout=_PATIENCE_S * 1000,
-    )
-    for tap in taps:
+    page.wait_for_selector(shot.ready, timeout=_PATIENCE_S * 1000)
+    for tap in shot.taps:
         page.click(tap, timeout=_PATIENCE_S * 1000)
     page.wait_for_timeout(_SETTLE_MS)  # the map draws its layers one after the other
     page.screenshot(path=file)
@@ -104,8 +137,10 @@ def _shoot(people: BrowserContext, url: str, file: Path, width: int, height: int
 def _demo() -> Iterator[Demo]:
     """The demo, once its first alarm is open; its lines are passed on."""
     with tempfile.TemporaryDirectory(prefix="lifeline-screenshots-") as data:
+        story = Path(data) / "story.toml"
+        story.write_text(_STORY, encoding="utf-8")
         process = subprocess.Popen(
-            [sys.executable, "-m", "lifeline", "demo", "--data", data, "--scenario", "burst"],
+            [sys.executable, "-m", "lifeline", "demo", "--data", data, "--scenario", str(story)],
             stdout=subprocess.PIPE,
             text=True,
             env=os.environ | {"PYTHONUNBUFFERED": "1", "LIFELINE_CONSOLE__PORT": "0", "COLUMNS": "160"},

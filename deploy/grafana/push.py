@@ -121,11 +121,12 @@ def _named(document: Document) -> str:
 def _difference(what: str, present: Document | None, wanted: Document, *, ignored: tuple[str, ...] = ()) -> Difference:
     if present is None:
         return Difference(what, Step.ADD)
+    there = dict(_leaves(present))
     places = tuple(
         sorted(
             place
             for place, value in _leaves(wanted)
-            if place.split(".")[0] not in (*ignored, *_OWN) and dict(_leaves(present)).get(place, _NOTHING) != value
+            if place.split(".")[0] not in (*ignored, *_OWN) and there.get(place, _NOTHING) != value
         )
     )
     return Difference(what, Step.CHANGE if places else Step.SAME, places)

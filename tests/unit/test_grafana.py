@@ -5,10 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from deploy.grafana.catalogue import documents
 from deploy.grafana.provisioning import DASHBOARDS, files
 from deploy.grafana.push import Document, Step, Wanted, differences, push
+from lifeline.cli import app
 from lifeline.errors import SettingsError
 
 URL = "postgresql://grafana:secret@database:5432/lifeline"
@@ -109,6 +111,24 @@ def test_what_was_changed_by_hand_is_named_and_put_right() -> None:
     assert push(grafana, wanted, differences(grafana, wanted)) == 2
     assert grafana.writes == ["source", "lifeline-city"]
     assert grafana.things["lifeline-city"]["panels"][0]["title"] != "mine"
+
+
+def test_the_verb_shows_what_differs_before_it_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    grafana = MemoryGrafana()
+    monkeypatch.setattr("deploy.grafana.client.ClientGrafana", lambda *_: grafana)
+    for name, value in (("URL", "http://grafana"), ("TOKEN", "x"), ("DATABASE_URL", URL)):
+        monkeypatch.setenv(f"LIFELINE_GRAFANA__{name}", value)
+    run = CliRunner()
+    shown = run.invoke(app, ["grafana", "push", "--dry-run"])
+    assert (shown.exit_code, grafana.writes) == (1, [])
+    assert "dashboard lifeline-city" in shown.output and "add" in shown.output
+    refused = run.invoke(app, ["grafana", "push"], input="n\n")
+    assert (refused.exit_code, grafana.writes) == (1, [])
+    assert refused.output.index("dashboard lifeline-city") < refused.output.index("bring 10 things")
+    assert run.invoke(app, ["grafana", "push", "--yes"]).exit_code == 0
+    assert len(grafana.writes) == 10
+    again = run.invoke(app, ["grafana", "push", "--dry-run"])
+    assert again.exit_code == 0 and "everything is as this release has it" in again.output
 
 
 @pytest.mark.parametrize(
