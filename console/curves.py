@@ -124,7 +124,7 @@ def options(picture: Picture, title: str, marks: Sequence[Mark], timezone: str) 
             "text": f"{title}  {shown.unit}",
             "textStyle": {"fontSize": 12, "fontWeight": "normal", "color": "#4a555d"},
         },
-        "grid": {"left": 8, "right": 34, "top": 62 if len(curves) > 1 else 42, "bottom": 4, "containLabel": True},
+        "grid": {"left": 8, "right": 58, "top": 62 if len(curves) > 1 else 42, "bottom": 4, "containLabel": True},
         "legend": {
             "show": len(curves) > 1,
             "type": "scroll",
