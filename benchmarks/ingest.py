@@ -5,14 +5,12 @@ import itertools
 import os
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 import numpy as np
 import orjson
@@ -20,19 +18,17 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
+from benchmarks.gateway import CITY
+from benchmarks.servers import Servers, servers
 from benchmarks.table import Figure
 from deploy.local import root
-from deploy.local.broker import LocalBroker
-from deploy.local.database import LocalDatabase
 from deploy.local.port import HOST
 from lifeline.mqtt import BrokerAddress
-from lifeline.store.migrate import migrate
-from lifeline.store.pool import Store, Topic
+from lifeline.store.pool import Topic
 from lifeline.store.readings import READING, add, position, readings_since
 
 TITLE = "ingest: one worker, from the publish to the committed row"
 
-CITY = "220100"
 PACKED_DEVICES, PACKS, PACK_READINGS = 1_000, 10_000, 100
 SINGLE_DEVICES, SINGLES = 10_000, 200_000
 STEADY_MESSAGES_PER_S, STEADY_S = 1_417.0, 20.0
@@ -46,17 +42,9 @@ _INTERVAL_S = 60
 
 def measure() -> list[Figure]:
     """All three, on a broker and a crash-safe database of their own."""
-    folder = root.ensure(lambda text: print(text, file=sys.stderr))
-    with (
-        tempfile.TemporaryDirectory(prefix="lifeline-bench-") as scratch,
-        LocalDatabase(folder, Path(scratch, "database")) as database,
-        LocalBroker(folder, Path(scratch, "broker")) as broker,
-    ):
-        migrate(database.url)
-        with Store(database.url, name="benchmark") as store:
-            bench = _Bench(store, database.url, broker, folder)
-            bench.load_sensors(max(PACKED_DEVICES, SINGLE_DEVICES))
-            return [*bench.packs(), *bench.singles(), *bench.steady()]
+    with servers(max(PACKED_DEVICES, SINGLE_DEVICES)) as own:
+        bench = _Bench(own)
+        return [*bench.packs(), *bench.singles(), *bench.steady()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,25 +58,11 @@ class _Sent:
 class _Bench:
     """The parts that the three measurements share."""
 
-    def __init__(self, store: Store, database_url: str, broker: LocalBroker, folder: Path) -> None:
-        self._store = store
-        self._database_url = database_url
-        self._broker = broker
-        self._folder = folder
-
-    def load_sensors(self, devices: int) -> None:
-        """One city, `devices` devices with a pressure sensor each."""
-        with self._store.transaction() as connection:
-            connection.execute(
-                "INSERT INTO city VALUES (%s, '试', 'bench', '1', 'UTC', 125, 43, '{}', '{}', '', now())", (CITY,)
-            )
-            connection.execute(
-                "INSERT INTO sensor (sensor_id, city_code, device_id, channel, quantity, unit, site, lon, lat,"
-                " elevation_m, interval_s, range_min, range_max, name_zh, name_en)"
-                " SELECT 'S' || i, %s, 'D' || i, 'p', 'pressure', 'Pa', 'junction', 125, 43, 0, 60, 0, 1e6, '', ''"
-                " FROM generate_series(1, %s) i",
-                (CITY, devices),
-            )
+    def __init__(self, own: Servers) -> None:
+        self._store = own.store
+        self._database_url = own.database.url
+        self._broker = own.broker
+        self._folder = own.root
 
     def packs(self) -> list[Figure]:
         """Packs published while the worker runs, beside COPY of the same rows into the same table."""

@@ -5,23 +5,18 @@ full share. They are copied without indexes, then indexed and vacuumed.
 """
 
 import sys
-import tempfile
 import time
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import orjson
 
-from benchmarks.flow import flow, load_city, load_devices, number, running_stages, stored
+from benchmarks.flow import flow, number, running_stages, stored
 from benchmarks.gateway import CITY, Gateway, packet
+from benchmarks.servers import Servers, servers
 from benchmarks.table import Figure
-from deploy.local import root
-from deploy.local.broker import LocalBroker
-from deploy.local.database import DATABASE, LocalDatabase
+from deploy.local.database import DATABASE
 from lifeline.store.binary import BinaryRows
-from lifeline.store.migrate import migrate
-from lifeline.store.pool import Store
 from lifeline.store.queries import queries
 from lifeline.store.readings import READING
 
@@ -41,23 +36,14 @@ _LAST_MID = 65_535
 
 def measure(share: float = 1.0) -> list[Figure]:
     """Three times the same; `share` of the stated rows and times, for a trial."""
-    folder = root.ensure(lambda text: print(text, file=sys.stderr))
-    with (
-        tempfile.TemporaryDirectory(prefix="lifeline-bench-") as scratch,
-        LocalDatabase(folder, Path(scratch, "database")) as database,
-        LocalBroker(folder, Path(scratch, "broker")) as broker,
-    ):
-        migrate(database.url)
-        with Store(database.url, name="benchmark") as store:
-            load_city(store)
-            load_devices(store, 1, SENSORS)
-            work = _Work(database, broker, store, Path(scratch), share)
-            empty = work.measure(0)
-            figures = [*_figures(0, empty)]
-            for turn, size in enumerate(SIZES, 1):
-                rows = work.fill(round(size * share))
-                figures += _figures(rows, work.measure(turn), beside=empty)
-            return figures
+    with servers(SENSORS) as own:
+        work = _Work(own, share)
+        empty = work.measure(0)
+        figures = [*_figures(0, empty)]
+        for turn, size in enumerate(SIZES, 1):
+            rows = work.fill(round(size * share))
+            figures += _figures(rows, work.measure(turn), beside=empty)
+        return figures
 
 
 def _figures(rows: int, seen: tuple[float, float], *, beside: tuple[float, float] | None = None) -> list[Figure]:
@@ -74,16 +60,16 @@ def _figures(rows: int, seen: tuple[float, float], *, beside: tuple[float, float
 class _Work:
     """The parts of one run."""
 
-    def __init__(self, database: LocalDatabase, broker: LocalBroker, store: Store, folder: Path, share: float) -> None:
-        self._database = database
-        self._broker = broker
-        self._store = store
-        self._folder = folder
+    def __init__(self, own: Servers, share: float) -> None:
+        self._own = own
+        self._database = own.database
+        self._broker = own.broker
+        self._store = own.store
         self._share = share
 
     def measure(self, turn: int) -> tuple[float, float]:
         """Readings/s of packs and p95 at the steady rate, with a worker that has just started and warmed up."""
-        with running_stages(("ingest",), self._database, self._broker, self._store, self._folder) as pids:
+        with running_stages(("ingest",), self._database, self._broker, self._store, self._own.folder) as pids:
             self._flow(pids, _WARM_UP_S * self._share)
             rate = self._packs(1 + turn * PACKED_DEVICES)
             self._flow(pids, _WARM_UP_S * self._share)

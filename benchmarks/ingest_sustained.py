@@ -3,20 +3,15 @@
 Everything runs on this machine at once: broker, database, the four stages, the sender, and who follows the table.
 """
 
-import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
-from benchmarks.flow import Flow, flow, load_city, load_devices, running_stages
+from benchmarks.flow import Flow, flow, running_stages
+from benchmarks.servers import servers
 from benchmarks.table import Figure
-from deploy.local import root
 from deploy.local.broker import LocalBroker
-from deploy.local.database import LocalDatabase
 from deploy.stages import STAGES
-from lifeline.store.migrate import migrate
 from lifeline.store.pool import Store
 from lifeline.store.readings import conservation
 
@@ -51,20 +46,13 @@ class City:
 @contextmanager
 def city(devices: int) -> Iterator[City]:
     """Broker, database and stages with `devices` known and heard once."""
-    folder = root.ensure(lambda text: print(text, file=sys.stderr))
     with (
-        tempfile.TemporaryDirectory(prefix="lifeline-bench-") as scratch,
-        LocalDatabase(folder, Path(scratch, "database")) as database,
-        LocalBroker(folder, Path(scratch, "broker")) as broker,
+        servers(devices) as own,
+        running_stages(STAGES, own.database, own.broker, own.store, own.folder) as pids,
     ):
-        migrate(database.url)
-        with Store(database.url, name="benchmark") as store:
-            load_city(store)
-            load_devices(store, 1, devices)
-            with running_stages(STAGES, database, broker, store, Path(scratch)) as pids:
-                made = City(store, broker, pids)
-                made.meet(devices)
-                yield made
+        made = City(own.store, own.broker, pids)
+        made.meet(devices)
+        yield made
 
 
 def measure(share: float = 1.0) -> list[Figure]:
