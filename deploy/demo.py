@@ -40,12 +40,22 @@ class Demo:
     """`run` starts everything in order and stops everything before it returns."""
 
     def __init__(
-        self, settings: Settings, *, data: Path | None, fresh: bool, scenario: str, clock: Clock, out: Console
+        self,
+        settings: Settings,
+        *,
+        data: Path | None,
+        fresh: bool,
+        scenario: str,
+        crew: bool = True,
+        clock: Clock,
+        out: Console,
     ) -> None:
+        """`crew`: a simulated one acknowledges every alarm after a while."""
         self._settings = settings
         self._data = (data or default_data_folder()).absolute()
         self._fresh = fresh
         self._scenario = scenario
+        self._crew = crew
         self._clock = clock
         self._out = out
         self._started_at = clock.now()
@@ -83,10 +93,14 @@ class Demo:
                 "LIFELINE_CONSOLE__PORT": str(port),
             }
             guests = invite(store, packs[0], now=self._clock.now())
-            crew = ["simulate", "--scenario", self._scenario, "--crew", console_url]
+            crew = ["--crew", console_url] if self._crew else []
             commands = [
                 *stage_commands(env, logs=logs),
-                verb_command("simulate", crew, env | {"LIFELINE_CREW_TOKEN": guests.crew_token}),
+                verb_command(
+                    "simulate",
+                    ["simulate", "--scenario", self._scenario, *crew],
+                    env | {"LIFELINE_CREW_TOKEN": guests.crew_token},
+                ),
             ]
             narrator = Narrator(store, clock=self._clock, timezone=packs[0].timezone, report=self._say)
             stack.enter_context(_thread("narrator", narrator.run, stop))

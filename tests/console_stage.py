@@ -166,6 +166,16 @@ class Watched:
             self.faults.append(f"{request.url}: {request.failure}")
 
 
+def watch(page: Page) -> Watched:
+    """Notes every error on the page's console, failed request and 4xx/5xx from now on."""
+    watched = Watched(page)
+    page.on("console", lambda m: watched.faults.append(m.text) if m.type in {"error", "warning"} else None)
+    page.on("pageerror", lambda error: watched.faults.append(str(error)))
+    page.on("requestfailed", watched.failed)
+    page.on("response", lambda answer: watched.faults.append(answer.url) if answer.status >= 400 else None)
+    return watched
+
+
 @contextmanager
 def person(
     browser: Browser,
@@ -180,11 +190,7 @@ def person(
     or 4xx/5xx fails the test."""
     context = browser.new_context(viewport={"width": width, "height": height}, locale="zh-CN", timezone_id="UTC")
     page = context.new_page()
-    watched = Watched(page)
-    page.on("console", lambda m: watched.faults.append(m.text) if m.type in {"error", "warning"} else None)
-    page.on("pageerror", lambda error: watched.faults.append(str(error)))
-    page.on("requestfailed", watched.failed)
-    page.on("response", lambda answer: watched.faults.append(answer.url) if answer.status >= 400 else None)
+    watched = watch(page)
     try:
         log_in(page, console, path, somebody(console.store, name, *roles))
         if page.locator(".ll-situation").count():

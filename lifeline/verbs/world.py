@@ -20,6 +20,7 @@ def demo(
     data: Annotated[Path | None, typer.Option(help="data folder; default: the user's own data folder")] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="forget what earlier runs stored and start anew")] = False,
     scenario: Annotated[str, typer.Option(help="what happens: see `lifeline simulate`")] = "demo",
+    crew: Annotated[bool, typer.Option(help="a simulated crew acknowledges the alarms; without it you do")] = True,
     for_s: Annotated[float, typer.Option("--for", help="stop after so many seconds; 0: run until Ctrl-C")] = 0.0,
 ) -> None:
     """Start a living city on this machine: broker, database, all stages and simulated devices."""
@@ -27,9 +28,10 @@ def demo(
 
     stop = threading.Event()
     stop_on_signals(stop)
-    Demo(settings_module.load(), data=data, fresh=fresh, scenario=scenario, clock=SystemClock(), out=out).run(
-        stop, for_s=for_s
+    world = Demo(
+        settings_module.load(), data=data, fresh=fresh, scenario=scenario, crew=crew, clock=SystemClock(), out=out
     )
+    world.run(stop, for_s=for_s)
 
 
 @app.command()
