@@ -14,10 +14,10 @@ from lifeline import log
 from lifeline.alarm import AlarmState
 from lifeline.errors import IllegalTransitionError, NotFoundError
 from lifeline.shelter import WaterAt
-from lifeline.store import cities, crews, shelters, work_orders
+from lifeline.store import cities, crews, dispatch, shelters, work_orders
 from lifeline.store.crews import CrewStanding
+from lifeline.store.dispatch import Adrift
 from lifeline.store.pool import Store
-from lifeline.store.work_orders import Adrift
 from lifeline.work_order import OrderAction, OrderState, WorkOrder
 
 ACTOR = "system:dispatch"
@@ -47,9 +47,9 @@ class Desk:
     def tick(self, now: datetime) -> int:
         """One round; how many orders were touched. Raises StoreError; what was done stays done."""
         touched = 0
-        for drifting in work_orders.adrift(self._store):
+        for drifting in dispatch.adrift(self._store):
             touched += self._guarded(partial(self._follow, drifting, now))
-        for wanted in work_orders.wanted(self._store, unasked=self._rules.auto):
+        for wanted in dispatch.wanted(self._store, unasked=self._rules.auto):
             touched += self._guarded(partial(self._open, wanted, now))
         for order in sorted(
             work_orders.orders(self._store, live_only=True, limit=_MOST), key=lambda one: (one.level, one.order_id)
@@ -76,17 +76,17 @@ class Desk:
         reached = [alarm for alarm, _, _ in _BY_HAND]
         if one.alarm_state not in reached:
             action = OrderAction.CLOSE if one.state is OrderState.VERIFIED else OrderAction.CANCEL
-            work_orders.by_system(self._store, one.order_id, action, now=now, reason=why, who=who)
+            dispatch.by_system(self._store, one.order_id, action, now=now, reason=why, who=who)
             return True
         state = one.state
         for _, before, action in _BY_HAND[: reached.index(one.alarm_state) + 1]:
             if state is before:
-                state = work_orders.by_system(self._store, one.order_id, action, now=now, reason=why, who=who).state
+                state = dispatch.by_system(self._store, one.order_id, action, now=now, reason=why, who=who).state
         return state is not one.state
 
-    def _open(self, one: work_orders.Wanted, now: datetime) -> bool:
+    def _open(self, one: dispatch.Wanted, now: datetime) -> bool:
         work = self._rules.work(one.kind)
-        order = work_orders.open_order(
+        order = dispatch.open_order(
             self._store, one.alarm_id, skills=work.skills, materials=work.materials, who=ACTOR,
             reason="alarm-dispatched", now=now,
         )  # fmt: skip
@@ -99,14 +99,14 @@ class Desk:
         if order.due_at is not None and order.due_at <= now:
             action = OrderAction.TIME_OUT if order.state is OrderState.OFFERED else OrderAction.BREACH
             why = f"{order.due_what}-late"
-            after = work_orders.by_system(
+            after = dispatch.by_system(
                 self._store, order.order_id, action, now=now, reason=why, who=ACTOR, note=order.crew_id or ""
             )
             _log.warning("time limit passed", order=order.order_id, what=order.due_what, crew=order.crew_id)
             return self._ask(after, now) if after.state is OrderState.WAITING else True
         step = STEP_OF.get(order.state)
         if step is not None and order.due_what != step:
-            work_orders.set_due(self._store, order, what=step, at=self._rules.due(order.level, step, now))
+            dispatch.set_due(self._store, order, what=step, at=self._rules.due(order.level, step, now))
             return True
         return False
 
@@ -121,7 +121,7 @@ class Desk:
         if choice.crew_id is None:
             return False
         why = [reason.value for reason in choice.reasons]
-        work_orders.offer(
+        dispatch.offer(
             self._store, order.order_id, crew_id=choice.crew_id, answer_by=self._rules.due(order.level, "answer", now),
             minutes=choice.minutes, reasons=why, who=ACTOR, now=now,
         )  # fmt: skip

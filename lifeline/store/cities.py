@@ -13,8 +13,8 @@ from lifeline.store.pool import Store
 from lifeline.store.queries import queries
 
 __all__ = [
-    "City", "LoadReport", "assets", "cities", "city", "crews", "document", "levels", "load_pack", "population",
-    "roads", "shelters", "zones",
+    "City", "LoadReport", "assets", "cities", "city", "crew_of", "crews", "document", "levels", "load_pack",
+    "population", "roads", "shelter_of", "shelters", "zones",
 ]  # fmt: skip
 
 _SQL = queries("cities")
@@ -82,22 +82,7 @@ def assets(store: Store, city_code: str | None = None, kinds: Collection[AssetKi
 
 def shelters(store: Store, city_code: str | None = None) -> list[Shelter]:
     """Shelters by id, of one city or of all. Raises StoreError."""
-    return [
-        Shelter(
-            shelter_id=row.shelter_id,
-            city_code=row.city_code,
-            name=Name(row.name_zh, row.name_en),
-            district=row.district,
-            position=Position(row.lon, row.lat),
-            grade=row.grade,
-            area_m2=row.area_m2,
-            area_per_person_m2=row.area_per_person_m2,
-            heated=row.heated,
-            mode=row.mode,
-            conversion_hours=row.conversion_hours,
-        )
-        for row in _rows(store, "shelters", city_code=city_code)
-    ]
+    return [shelter_of(row, row.mode) for row in _rows(store, "shelters", city_code=city_code)]
 
 
 def population(store: Store, city_code: str | None = None) -> list[PopulationCell]:
@@ -112,19 +97,7 @@ def population(store: Store, city_code: str | None = None) -> list[PopulationCel
 
 def crews(store: Store, city_code: str | None = None) -> list[Crew]:
     """Crews by id, of one city or of all. Raises StoreError."""
-    return [
-        Crew(
-            crew_id=row.crew_id,
-            city_code=row.city_code,
-            name=Name(row.name_zh, row.name_en),
-            district=row.district,
-            position=Position(row.lon, row.lat),
-            skills=tuple(row.skills),
-            people=row.people,
-            contact=row.contact,
-        )
-        for row in _rows(store, "crews", city_code=city_code)
-    ]
+    return [crew_of(row) for row in _rows(store, "crews", city_code=city_code)]
 
 
 def roads(store: Store, city_code: str | None = None) -> list[Road]:
@@ -142,6 +115,37 @@ def roads(store: Store, city_code: str | None = None) -> list[Road]:
         )
         for row in _rows(store, "roads", city_code=city_code)
     ]
+
+
+def shelter_of(row: Any, mode: str) -> Shelter:
+    """The shelter in a row; `mode` as its pack says."""
+    return Shelter(
+        shelter_id=row.shelter_id,
+        city_code=row.city_code,
+        name=Name(row.name_zh, row.name_en),
+        district=row.district,
+        position=Position(row.lon, row.lat),
+        grade=row.grade,
+        area_m2=row.area_m2,
+        area_per_person_m2=row.area_per_person_m2,
+        heated=row.heated,
+        mode=mode,
+        conversion_hours=row.conversion_hours,
+    )
+
+
+def crew_of(row: Any) -> Crew:
+    """The crew in a row, at its base."""
+    return Crew(
+        crew_id=row.crew_id,
+        city_code=row.city_code,
+        name=Name(row.name_zh, row.name_en),
+        district=row.district,
+        position=Position(row.lon, row.lat),
+        skills=tuple(row.skills),
+        people=row.people,
+        contact=row.contact,
+    )
 
 
 def _rows(store: Store, query: str, **values: Any) -> Iterator[Any]:

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from lifeline.asset import Crew, Name, Position
+from lifeline.asset import Crew, Position
 from lifeline.errors import NotFoundError
 from lifeline.store import audit
+from lifeline.store.cities import crew_of
 from lifeline.store.pool import Store
 from lifeline.store.queries import queries
 
@@ -36,16 +37,7 @@ def standings(store: Store) -> list[CrewStanding]:
     with store.transaction() as connection:
         return [
             CrewStanding(
-                Crew(
-                    row.crew_id,
-                    row.city_code,
-                    Name(row.name_zh, row.name_en),
-                    row.district,
-                    Position(row.lon, row.lat),
-                    tuple(row.skills),
-                    row.people,
-                    row.contact,
-                ),
+                crew_of(row),
                 on_duty=row.on_duty is not False,
                 until=row.until,
                 orders=row.orders,

@@ -24,6 +24,7 @@ from lifeline.shelter import (
     check_transition,
 )
 from lifeline.store import audit
+from lifeline.store.cities import shelter_of
 from lifeline.store.pool import Connection, Store
 from lifeline.store.queries import queries
 
@@ -252,21 +253,8 @@ def _one(connection: Connection, shelter_id: str) -> Standing:
 
 
 def _standing(row: Any) -> Standing:
-    shelter = Shelter(
-        row.shelter_id,
-        row.city_code,
-        Name(row.name_zh, row.name_en),
-        row.district,
-        Position(row.lon, row.lat),
-        row.grade,
-        row.area_m2,
-        row.area_per_person_m2,
-        row.heated,
-        row.pack_mode,
-        row.conversion_hours,
-    )
     return Standing(
-        shelter=shelter,
+        shelter=shelter_of(row, row.pack_mode),
         mode=ShelterMode(row.mode or row.pack_mode),
         state=ShelterState(row.state or "standby"),
         reason=row.reason or "as-in-pack",

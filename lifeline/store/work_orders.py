@@ -1,28 +1,21 @@
-"""Work orders: one live order per alarm, moved by people and crews; each act is an event, an entry of the audit trail
-and, where it fits, a step of the alarm, all in one transaction.
+"""Work orders: read, and what people do to them. What the dispatcher does is in store/dispatch.py.
+
+Each act is an event, an entry of the audit trail and, where it fits, a step of the alarm, all in one transaction.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from psycopg.types.json import Jsonb
-
-from lifeline.alarm import TRANSITIONS, AlarmAction, AlarmState, Level
-from lifeline.asset import Name, Position
-from lifeline.errors import IllegalTransitionError, NotFoundError, StaleVersionError
-from lifeline.finding import FindingKind
-from lifeline.store import alarms, audit
-from lifeline.store.pool import Connection, Store, Topic, notify
+from lifeline.asset import Position
+from lifeline.errors import IllegalTransitionError, StaleVersionError
+from lifeline.store import audit
+from lifeline.store.pool import Store
 from lifeline.store.queries import queries
+from lifeline.store.work_steps import Deed, lon_lat, move, one, order_of, position_of, write
 from lifeline.work_order import (
     OF_CREW,
     OF_SYSTEM,
-    ON_ALARM,
-    OVER,
-    Material,
     Offer,
     OrderAction,
     OrderEvent,
@@ -30,54 +23,9 @@ from lifeline.work_order import (
     OrderState,
     WorkOrder,
     next_state,
-)  # fmt: skip
+)
 
 _SQL = queries("work_orders")
-_STAMPS = {
-    OrderAction.ACCEPT: "accepted_at",
-    OrderAction.ARRIVE: "arrived_at",
-    OrderAction.MITIGATE: "mitigated_at",
-    OrderAction.VERIFY: "verified_at",
-}
-_ANSWERS = {
-    OrderAction.ACCEPT: "accepted",
-    OrderAction.DECLINE: "declined",
-    OrderAction.TIME_OUT: "timed-out",
-    OrderAction.CANCEL: "withdrawn",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """An alarm that needs a crew."""
-
-    alarm_id: int
-    kind: FindingKind
-    level: Level
-
-
-@dataclass(frozen=True, slots=True)
-class Adrift:
-    """A live order whose alarm has ended, or gone on, without it."""
-
-    order_id: int
-    state: OrderState
-    alarm_state: AlarmState
-    actor: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Deed:
-    """An act as it is written down."""
-
-    action: OrderAction
-    who: str
-    now: datetime
-    reason: str
-    note: str = ""
-    done_at: datetime | None = None
-    position: Position | None = None
-    client_action_id: UUID | None = None
 
 
 def orders(
@@ -96,13 +44,13 @@ def orders(
         "limit": limit,
     }  # fmt: skip
     with store.transaction() as connection:
-        return [_order(row) for row in connection.execute(_SQL["orders"], values)]
+        return [order_of(row) for row in connection.execute(_SQL["orders"], values)]
 
 
 def order(store: Store, order_id: int) -> WorkOrder:
     """One order. Raises NotFoundError, StoreError."""
     with store.transaction() as connection:
-        return _one(connection, "order", order_id)
+        return one(connection, "order", order_id)
 
 
 def events(store: Store, order_id: int) -> list[OrderEvent]:
@@ -122,70 +70,17 @@ def photos(store: Store, order_id: int) -> list[OrderPhoto]:
     with store.transaction() as connection:
         return [
             OrderPhoto(
-                row.order_id, row.sha256, row.at, row.taken_at, row.who, row.media_type, row.size_bytes, _position(row)
+                row.order_id,
+                row.sha256,
+                row.at,
+                row.taken_at,
+                row.who,
+                row.media_type,
+                row.size_bytes,
+                position_of(row),
             )
             for row in connection.execute(_SQL["photos"], {"order_id": order_id})
         ]
-
-
-def open_order(
-    store: Store,
-    alarm_id: int,
-    *,
-    skills: Sequence[str],
-    materials: Sequence[Material],
-    who: str,
-    reason: str,
-    now: datetime,
-) -> WorkOrder:
-    """The live order of an alarm, made where there is none; whether the alarm is dispatched is the offer's to say.
-
-    Raises NotFoundError, IllegalTransitionError where the alarm has ended, StoreError.
-    """
-    with store.transaction() as connection:
-        alarm = alarms.one(connection, "lock", alarm_id)
-        row = connection.execute(_SQL["live_of_alarm"], {"alarm_id": alarm_id}).fetchone()
-        if row is not None:
-            return _order(row)
-        if alarm.ended:
-            raise IllegalTransitionError(
-                f"alarm {alarm_id} is {alarm.state.value}: nothing is left to do", advice="look at it again"
-            )
-        listed = [{"zh": m.name.zh, "en": m.name.en, "quantity": m.quantity} for m in materials]
-        values = {"alarm_id": alarm_id, "skills": list(skills), "materials": Jsonb(listed), "now": now}
-        made = _order(connection.execute(_SQL["add"], values).fetchone())
-        _write(connection, made, None, made.state, _Deed(OrderAction.OPEN, who, now, reason))
-        return made
-
-
-def offer(
-    store: Store,
-    order_id: int,
-    *,
-    crew_id: str,
-    answer_by: datetime,
-    minutes: float,
-    reasons: Sequence[str],
-    who: str,
-    now: datetime,
-) -> WorkOrder:
-    """Asks a crew; the alarm is dispatched. Raises NotFoundError, IllegalTransitionError, StoreError."""
-    with store.transaction() as connection:
-        before = _one(connection, "lock", order_id)
-        deed = _Deed(
-            OrderAction.OFFER,
-            who,
-            now,
-            reasons[0] if reasons else "chosen",
-            f"{crew_id}: {minutes:.0f} min, {', '.join(reasons)}",
-        )
-        after = _move(connection, before, deed, crew_id=crew_id, due_at=answer_by, due_what="answer")
-        values = {
-            "order_id": order_id, "crew_id": crew_id, "at": now, "answer_by": answer_by, "minutes": minutes,
-            "reasons": list(reasons),
-        }  # fmt: skip
-        connection.execute(_SQL["add_offer"], values)
-        return after
 
 
 def act(
@@ -215,7 +110,7 @@ def act(
     if action in OF_SYSTEM:
         raise IllegalTransitionError(f"nobody can {action.value} a work order by hand", advice="let dispatch do it")
     with store.transaction() as connection:
-        before = _one(connection, "lock", order_id)
+        before = one(connection, "lock", order_id)
         if client_action_id is not None:
             known = connection.execute(_SQL["known_action"], {"client_action_id": client_action_id}).fetchone()
             if known is not None and (known.order_id, known.action, known.who) != (order_id, action.value, who):
@@ -230,66 +125,25 @@ def act(
                 advice="look at it again, then decide",
             )
         _check_person(before, action, who, crew_id)
-        deed = _Deed(action, audit.clean(who), now, reason, audit.clean(note), done_at, position, client_action_id)
-        return _move(connection, before, deed)
-
-
-def by_system(
-    store: Store, order_id: int, action: OrderAction, *, now: datetime, reason: str, who: str, note: str = ""
-) -> WorkOrder:
-    """What time or the alarm does to an order: time-out, breach, cancel, close. Raises as `act` does."""
-    with store.transaction() as connection:
-        return _move(connection, _one(connection, "lock", order_id), _Deed(action, who, now, reason, note))
+        deed = Deed(action, audit.clean(who), now, reason, audit.clean(note), done_at, position, client_action_id)
+        return move(connection, before, deed)
 
 
 def add_photo(store: Store, photo: OrderPhoto) -> bool:
     """Notes a picture; False where it is known already. Raises NotFoundError, IllegalTransitionError, StoreError."""
     with store.transaction() as connection:
-        before = _one(connection, "lock", photo.order_id)
+        before = one(connection, "lock", photo.order_id)
         values = {
             "order_id": photo.order_id, "sha256": photo.sha256, "at": photo.at, "taken_at": photo.taken_at,
             "who": photo.who, "media_type": photo.media_type, "size_bytes": photo.size_bytes,
-            **_lon_lat(photo.position),
+            **lon_lat(photo.position),
         }  # fmt: skip
         if connection.execute(_SQL["add_photo"], values).fetchone() is None:
             return False
-        deed = _Deed(OrderAction.PHOTO, photo.who, photo.at, "by-person", photo.sha256, photo.taken_at, photo.position)
+        deed = Deed(OrderAction.PHOTO, photo.who, photo.at, "by-person", photo.sha256, photo.taken_at, photo.position)
         state = next_state(before.state, OrderAction.PHOTO)
-        _write(connection, before, before.state, state, deed)
+        write(connection, before, before.state, state, deed)
         return True
-
-
-def set_due(store: Store, found: WorkOrder, *, what: str, at: datetime) -> None:
-    """The time limit of the next step, unless the order has changed since it was read. Raises StoreError."""
-    with store.transaction() as connection:
-        values = {"order_id": found.order_id, "version": found.version, "due_at": at, "due_what": what}
-        connection.execute(_SQL["set_due"], values)
-
-
-def wanted(store: Store, *, unasked: Level | None) -> list[Wanted]:
-    """Alarms that are dispatched and have no order yet; with `unasked`, also those of that level or graver that nobody
-    has dispatched. Gravest first. Raises StoreError."""
-    with store.transaction() as connection:
-        rows = connection.execute(_SQL["undone"]).fetchall()
-        if unasked is not None:
-            rows += connection.execute(_SQL["undispatched"], {"level": unasked.value}).fetchall()
-    return sorted(
-        (Wanted(row.alarm_id, FindingKind(row.kind), Level(row.level)) for row in rows),
-        key=lambda one: (one.level, one.alarm_id),
-    )
-
-
-def adrift(store: Store) -> list[Adrift]:
-    """Live orders whose alarm has ended or gone on by hand; all follow the words and the level of theirs.
-
-    Raises StoreError.
-    """
-    with store.transaction() as connection:
-        connection.execute(_SQL["follow_alarm"])
-        return [
-            Adrift(row.order_id, OrderState(row.state), AlarmState(row.alarm_state), row.actor)
-            for row in connection.execute(_SQL["adrift"])
-        ]
 
 
 def _check_person(before: WorkOrder, action: OrderAction, who: str, crew_id: str | None) -> None:
@@ -304,131 +158,6 @@ def _check_person(before: WorkOrder, action: OrderAction, who: str, crew_id: str
         )
 
 
-def _move(
-    connection: Connection,
-    before: WorkOrder,
-    deed: _Deed,
-    *,
-    crew_id: str | None = None,
-    due_at: datetime | None = None,
-    due_what: str | None = None,
-) -> WorkOrder:
-    action, state = deed.action, next_state(before.state, deed.action)
-    quiet = action in (OrderAction.NOTE, OrderAction.PHOTO)
-    kept = {name: getattr(before, name) for name in ("accepted_at", "arrived_at", "mitigated_at", "verified_at")}
-    if action in _STAMPS:
-        kept[_STAMPS[action]] = deed.done_at or deed.now
-    doer = deed.who if action is OrderAction.MITIGATE else before.doer
-    verifier = deed.who if action is OrderAction.VERIFY else before.verifier
-    if state is OrderState.WAITING:
-        kept |= {"mitigated_at": None, "arrived_at": None, "accepted_at": None}
-        doer = None
-    values = {
-        "order_id": before.order_id,
-        "state": state.value,
-        "crew_id": None if state is OrderState.WAITING else crew_id or before.crew_id,
-        "doer": doer,
-        "verifier": verifier,
-        "due_at": before.due_at if quiet else due_at,
-        "due_what": before.due_what if quiet or action is OrderAction.BREACH else due_what,
-        "closed_at": deed.now if state in OVER else None,
-        **kept,
-    }
-    after = _order(connection.execute(_SQL["change"], values).fetchone())
-    if action in _ANSWERS:
-        answered = {"order_id": before.order_id, "outcome": _ANSWERS[action], "now": deed.now, "note": deed.note}
-        connection.execute(_SQL["answer_offer"], answered)
-    _write(connection, before, before.state, state, deed)
-    _move_alarm(connection, before, deed)
-    return after
-
-
-def _move_alarm(connection: Connection, before: WorkOrder, deed: _Deed) -> None:
-    """The alarm goes the same step where its own life cycle allows it; what a crew declined stands in its history."""
-    alarm = alarms.one(connection, "lock", before.alarm_id)
-    step = ON_ALARM.get(deed.action)
-    note = f"工单 {before.order_id} / work order {before.order_id}" + (f": {deed.note}" if deed.note else "")
-    if step is None and deed.action in (OrderAction.DECLINE, OrderAction.TIME_OUT, OrderAction.HAND_BACK):
-        step, note = AlarmAction.NOTE, f"{deed.action.value} {before.crew_id}. {note}"
-    if step is not None and (alarm.state, step) in TRANSITIONS:
-        reason = f"order-{deed.action.value}"
-        alarms.move(connection, alarm, step, actor=deed.who, now=deed.now, reason=reason, note=note)
-        notify(connection, Topic.ALARM)
-
-
-def _write(connection: Connection, found: WorkOrder, before: OrderState | None, after: OrderState, deed: _Deed) -> None:
-    done_at = deed.done_at or deed.now
-    values = {
-        "order_id": found.order_id,
-        "at": deed.now,
-        "done_at": done_at,
-        "who": deed.who,
-        "action": deed.action.value,
-        "from_state": before.value if before else None,
-        "to_state": after.value,
-        "reason": deed.reason,
-        "note": deed.note,
-        "client_action_id": deed.client_action_id,
-        **_lon_lat(deed.position),
-    }
-    connection.execute(_SQL["add_event"], values)
-    audit.record(
-        connection,
-        who=deed.who,
-        action=f"order.{deed.action.value}",
-        subject=f"order:{found.order_id}",
-        detail={
-            "alarm_id": found.alarm_id,
-            "kind": found.kind,
-            "level": found.level.value,
-            "city_code": found.city_code,
-            "crew_id": found.crew_id,
-            "exercise": found.exercise,
-            "from": before,
-            "to": after,
-            "reason": deed.reason,
-            "note": deed.note,
-            "done_at": done_at,
-        },
-        at=deed.now,
-    )
-
-
-def _one(connection: Connection, query: str, order_id: int) -> WorkOrder:
-    row = connection.execute(_SQL[query], {"order_id": order_id}).fetchone()
-    if row is None:
-        raise NotFoundError(f"there is no work order {order_id}", advice="look at the list of work orders")
-    return _order(row)
-
-
-def _order(row: Any) -> WorkOrder:
-    return WorkOrder(
-        order_id=row.order_id,
-        alarm_id=row.alarm_id,
-        city_code=row.city_code,
-        kind=FindingKind(row.kind),
-        level=Level(row.level),
-        skills=tuple(row.skills),
-        materials=tuple(Material(Name(m["zh"], m["en"]), m["quantity"]) for m in row.materials),
-        title=Name(row.title_zh, row.title_en),
-        position=_position(row),
-        exercise=row.exercise,
-        state=OrderState(row.state),
-        created_at=row.created_at,
-        version=row.version,
-        crew_id=row.crew_id,
-        doer=row.doer,
-        verifier=row.verifier,
-        due_at=row.due_at,
-        due_what=row.due_what,
-        accepted_at=row.accepted_at,
-        arrived_at=row.arrived_at,
-        mitigated_at=row.mitigated_at,
-        verified_at=row.verified_at,
-        closed_at=row.closed_at,
-    )
-
-
 def _event(row: Any) -> OrderEvent:
     return OrderEvent(
         at=row.at,
@@ -439,7 +168,7 @@ def _event(row: Any) -> OrderEvent:
         to_state=OrderState(row.to_state),
         reason=row.reason,
         note=row.note,
-        position=_position(row),
+        position=position_of(row),
     )
 
 
@@ -448,11 +177,3 @@ def _offer(row: Any) -> Offer:
         row.order_id, row.crew_id, row.at, row.answer_by, row.minutes, tuple(row.reasons), row.outcome,
         row.answered_at, row.note,
     )  # fmt: skip
-
-
-def _position(row: Any) -> Position | None:
-    return None if row.lon is None else Position(row.lon, row.lat)
-
-
-def _lon_lat(position: Position | None) -> dict[str, float | None]:
-    return {"lon": position.lon if position else None, "lat": position.lat if position else None}

@@ -14,7 +14,7 @@ from lifeline.asset import Name
 from lifeline.finding import FindingKind
 from lifeline.person import Role
 from lifeline.store import alarms as alarm_store
-from lifeline.store import calls, photos, shelters, work_orders
+from lifeline.store import calls, dispatch, photos, shelters, work_orders
 from lifeline.store.pool import Store
 from tests.console_stage import (
     Console,
@@ -60,10 +60,10 @@ def _dispatched(store: Store, title: str = "一区爆管") -> tuple[int, int]:
         zone_id="CC-DMA-1", sensor_ids=("CC-P-01",), flow_m3_per_h=60.0,
     )  # fmt: skip
     number = raise_alarm(store, finding, level=Level.ORANGE, title=Name(title, "Burst"), now=now)
-    order = work_orders.open_order(
+    order = dispatch.open_order(
         store, number, skills=["leak"], materials=[], who="system:dispatch", reason="dispatched", now=now
     )
-    work_orders.offer(
+    dispatch.offer(
         store, order.order_id, crew_id="CC-CR-1", answer_by=now + timedelta(minutes=5), minutes=8.0,
         reasons=["nearest"], who="system:dispatch", now=now,
     )  # fmt: skip

@@ -117,3 +117,11 @@ WHERE w.state NOT IN ('closed', 'cancelled')
        OR w.state <> 'waiting' AND array_position(ARRAY['offered', 'accepted', 'on-site', 'mitigated'], w.state)
                                  < array_position(ARRAY['offered', 'accepted', 'on-site', 'mitigated'], a.state))
 ORDER BY w.order_id
+
+-- name: lock_crew
+-- One offer to a crew at a time.
+SELECT pg_advisory_xact_lock(hashtext('crew:' || %(crew_id)s))
+
+-- name: asked_of
+-- What a crew is being asked about.
+SELECT order_id FROM work_offer WHERE crew_id = %(crew_id)s AND outcome = 'waiting' LIMIT 1
