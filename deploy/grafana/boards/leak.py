@@ -48,6 +48,14 @@ def board() -> Dashboard:
                 " WHERE sensor_id = ${sensor:sqlstring} AND $__timeFilter(began_at) ORDER BY 1",
                 says="SI 单位 In SI units",
             ),
+            curve(
+                "最后一日逐分钟最低值 Lowest of each minute, last day",
+                "SELECT began_at AS time, quantity AS metric, min AS lowest FROM dashboard.minute"
+                " WHERE sensor_id = ${sensor:sqlstring} AND $__timeFilter(began_at)"
+                " AND began_at > $__timeTo()::timestamptz - INTERVAL '1 day' ORDER BY 1",
+                says="SI 单位;爆管在其发生的那一分钟可见 In SI units; a burst shows in its minute",
+                span=24,
+            ),
             bars(
                 "理由 Reasons",
                 f"SELECT detector || ': ' || reason AS reason, count(*) AS findings FROM {_FOUND}"
