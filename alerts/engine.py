@@ -10,6 +10,7 @@ from alerts import field, figures
 from alerts.channels import channels_of
 from alerts.courier import LANES, Bell, Lane, Outage
 from alerts.decider import NAME, Decider
+from alerts.field import FieldRules
 from alerts.inforce import Rules
 from alerts.watchman import watch_channels
 from lifeline import log
@@ -36,7 +37,7 @@ def run(settings: Settings, *, stop: threading.Event, clock: Clock) -> None:
     )
     url = settings.require_database()
     with Store(url, name="lifeline-alerts", connections=5 + 2 * len(channels)) as store:
-        rules = Rules(settings.alerts, store)
+        rules, of_field = Rules(settings.alerts, store), FieldRules(settings.field, store)
         bells = {name: Bell() for name in channels}
         lanes: list[Lane] = []
         for name, channel in channels.items():
@@ -53,8 +54,8 @@ def run(settings: Settings, *, stop: threading.Event, clock: Clock) -> None:
             [
                 ("decide", lambda halt: _decide(store, decider, settings.alerts.poll_s, clock, halt)),
                 ("outbox", lambda halt: _watch_outbox(store, list(bells.values()), settings.alerts.poll_s, halt)),
-                ("field", lambda halt: field.run(store, settings.field, clock, halt)),
-                ("beat", lambda halt: _beat(store, list(channels), rules, clock, halt)),
+                ("field", lambda halt: field.run(store, settings.field, of_field, clock, halt)),
+                ("beat", lambda halt: _beat(store, list(channels), rules, of_field, clock, halt)),
                 *((f"lane-{number}", lane.run) for number, lane in enumerate(lanes)),
             ],
             stop,
@@ -88,7 +89,9 @@ def _watch_outbox(store: Store, bells: list[Bell], poll_s: float, halt: threadin
         listener.close()
 
 
-def _beat(store: Store, channels: list[str], rules: Rules, clock: Clock, halt: threading.Event) -> None:
+def _beat(
+    store: Store, channels: list[str], rules: Rules, of_field: FieldRules, clock: Clock, halt: threading.Event
+) -> None:
     started_at = clock.now()
     worker = f"{socket.gethostname()}:{os.getpid()}"
     figures_at = started_at
@@ -110,8 +113,8 @@ def _beat(store: Store, channels: list[str], rules: Rules, clock: Clock, halt: t
                 "dead": dead,
             }
             detail |= {"policy": rules.policy.version, "roster": rules.roster.version if rules.roster else "none"}
-            if rules.faults:
-                detail["faults"] = "; ".join(rules.faults)
+            if faults := rules.faults + of_field.faults:
+                detail["faults"] = "; ".join(faults)
             stages.beat(store, stage=NAME, worker=worker, started_at=started_at, now=clock.now(), detail=detail)
         except StoreError as error:
             _log.warning("no heartbeat", error=str(error))

@@ -1,4 +1,4 @@
-"""The rules in force: policy, roster, critical users, read again when a file changes; a bad file changes nothing.
+"""The rules in force: policy, roster, critical users ..., read again when a file changes; a bad file changes nothing.
 
 What came into force is kept in the store as it stood. A stage that starts with a bad file goes on with that.
 """
@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from alerts import exposure, policy, roster, rulefile
 from alerts.exposure import CriticalUser
@@ -60,15 +60,79 @@ class Watched(Generic[T]):
         return changed
 
 
-class Rules:
-    """The rules in force and what is wrong with the files that are not.
+class RuleFiles:
+    """Some rule files together: read again when they change, kept when they come into force."""
+
+    def __init__(self, store: Store | None) -> None:
+        self._store = store
+        self._watched: dict[RuleKind, Watched[Any]] = {}
+        self._unkept: set[RuleKind] = set()
+
+    @property
+    def faults(self) -> list[str]:
+        """What is wrong with the files that did not come into force."""
+        return [one.fault for one in self._watched.values() if one.fault]
+
+    def look(self, now: datetime) -> bool:
+        """Takes up changed files, and keeps what came into force; True where something new did. A store that is away
+        is asked again the next time."""
+        new = {kind for kind, one in self._watched.items() if one.look()}
+        self._unkept |= new
+        for kind in list(self._unkept):
+            self._keep(kind, now)
+        return bool(new)
+
+    def _begin(
+        self, kind: RuleKind, path: Path, read: Callable[[Path], T], version_of: Callable[[T], str]
+    ) -> Watched[T]:
+        """Raises SettingsError where the file is bad and none was ever in force."""
+        self._unkept.add(kind)
+        try:
+            watched = Watched(kind, path, read, version_of, read(path), rulefile.read(path))
+            watched.look()
+        except SettingsError as error:
+            value, text = self._from_before(kind, read, error)
+            _log.error("rule file has faults; the one that was in force before stays", kind=kind, error=str(error))
+            watched = Watched(kind, path, read, version_of, value, text, fault=str(error))
+        self._watched[kind] = watched
+        return watched
+
+    def _from_before(self, kind: RuleKind, read: Callable[[Path], T], error: SettingsError) -> tuple[T, str]:
+        try:
+            text = duty.last_in_force(self._store, kind) if self._store else None
+        except StoreError:
+            text = None
+        if text is None:
+            raise error
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / f"{kind}-in-force"
+            path.write_text(text, encoding="utf-8")
+            try:
+                return read(path), text
+            except SettingsError:
+                raise error from None
+
+    def _keep(self, kind: RuleKind, now: datetime) -> None:
+        one = self._watched[kind]
+        if self._store is None:
+            return
+        version = one.version_of(one.value)
+        try:
+            duty.come_into_force(self._store, kind, version=version, content=one.text, now=now)
+        except StoreError as error:
+            _log.warning("rules are not kept yet", kind=kind, error=str(error))
+            return
+        self._unkept.discard(kind)
+
+
+class Rules(RuleFiles):
+    """Policy, roster and critical users in force, and what is wrong with the files that are not.
 
     Raises SettingsError at the start where a file is bad and none was ever in force."""
 
     def __init__(self, settings: AlertsSettings, store: Store | None) -> None:
-        self._store = store
+        super().__init__(store)
         self._channels = [one.name for one in settings.channels]
-        self._unkept: set[RuleKind] = set()
         path = Path(settings.policy_file) if settings.policy_file else policy.BUILT_IN
         self._policy: Watched[Policy] = self._begin("policy", path, policy.load, lambda one: one.version)
         self._roster: Watched[Roster] | None = None
@@ -91,59 +155,6 @@ class Rules:
     @property
     def users(self) -> tuple[CriticalUser, ...]:
         return self._users.value if self._users else ()
-
-    @property
-    def faults(self) -> list[str]:
-        """What is wrong with the files that did not come into force."""
-        return [one.fault for one in (self._policy, self._roster, self._users) if one is not None and one.fault]
-
-    def look(self, now: datetime) -> None:
-        """Takes up changed files, and keeps what came into force. A store that is away is asked again the next time."""
-        for one in (self._policy, self._roster, self._users):
-            if one is not None and one.look():
-                self._unkept.add(one.kind)
-        for kind in list(self._unkept):
-            self._keep(kind, now)
-
-    def _begin(
-        self, kind: RuleKind, path: Path, read: Callable[[Path], T], version_of: Callable[[T], str]
-    ) -> Watched[T]:
-        self._unkept.add(kind)
-        try:
-            watched = Watched(kind, path, read, version_of, read(path), rulefile.read(path))
-        except SettingsError as error:
-            value, text = self._from_before(kind, read, error)
-            _log.error("rule file has faults; the one that was in force before stays", kind=kind, error=str(error))
-            return Watched(kind, path, read, version_of, value, text, fault=str(error))
-        watched.look()
-        return watched
-
-    def _from_before(self, kind: RuleKind, read: Callable[[Path], T], error: SettingsError) -> tuple[T, str]:
-        try:
-            text = duty.last_in_force(self._store, kind) if self._store else None
-        except StoreError:
-            text = None
-        if text is None:
-            raise error
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / f"{kind}-in-force"
-            path.write_text(text, encoding="utf-8")
-            try:
-                return read(path), text
-            except SettingsError:
-                raise error from None
-
-    def _keep(self, kind: RuleKind, now: datetime) -> None:
-        one = {"policy": self._policy, "roster": self._roster, "users": self._users}[kind]
-        if one is None or self._store is None:
-            return
-        version = one.version_of(one.value)  # type: ignore[arg-type]  # each watched file has its own reader
-        try:
-            duty.come_into_force(self._store, kind, version=version, content=one.text, now=now)
-        except StoreError as error:
-            _log.warning("rules are not kept yet", kind=kind, error=str(error))
-            return
-        self._unkept.discard(kind)
 
     def _load_roster(self, path: Path) -> Roster:
         found = roster.load(path)

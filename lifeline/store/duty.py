@@ -14,7 +14,7 @@ from lifeline.store.pool import Connection, Store
 from lifeline.store.queries import queries
 
 _SQL = queries("duty")
-RuleKind = Literal["policy", "roster", "users"]
+RuleKind = Literal["policy", "roster", "users", "dispatch", "shelters"]
 
 
 @dataclass(frozen=True, slots=True)
