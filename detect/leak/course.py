@@ -28,10 +28,10 @@ class Course:
         """Takes in an hour: `unexpected` (n_channels,) is what the core did not expect in it."""
         inflow = model.zone_flow(hour)
         loss = unexpected[model.n_pressure + model.n_split :: 2]
-        self.hours = [*self.hours[1 - HOURS :], [float(hour.index), *_row(inflow), *_row(loss)]]
-        self.recent = [*self.recent[1 - _DAY_H :], _row(unexpected)]
+        self.hours = [*self.hours[1 - HOURS :], [float(hour.index), *as_row(inflow), *as_row(loss)]]
+        self.recent = [*self.recent[1 - _DAY_H :], as_row(unexpected)]
         if (hour.index + 1) % _DAY_H == 0 and len(self.recent) == _DAY_H:
-            self.days = [*self.days[1 - DAYS :], [float(hour.index), *_row(self.now())]]
+            self.days = [*self.days[1 - DAYS :], [float(hour.index), *as_row(self.now())]]
 
     def now(self) -> Floats:
         """Mean of the last day (n_channels,), NaN where unknown."""
@@ -69,5 +69,6 @@ class Course:
         self.hours, self.days, self.recent = saved["hours"], saved["days"], saved["recent"]
 
 
-def _row(values: Floats) -> list[float | None]:
+def as_row(values: Floats) -> list[float | None]:
+    """As JSON takes it: five digits, null where unknown."""
     return [None if math.isnan(value) else value for value in np.round(values, 5).tolist()]

@@ -7,7 +7,7 @@ of data is the calibration: leaks that exist then are part of what is normal.
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 import numpy as np
@@ -22,8 +22,9 @@ from detect.leak.place import Gaussian, Reach, place
 from detect.leak.score import REACH_M
 from detect.leak.signature import Signatures
 from detect.leak.tracker import Kind, Settled, Tracker, TrackSettings
+from detect.leak.upkeep import Upkeep, UpkeepReason
 
-HOUR_S = 3600
+HOUR_S, DAY_H = 3600, 24
 RECENT_S = 2 * HOUR_S
 LEAST_PRESSURES = 3
 EARLY_PROBABILITY = 0.8
@@ -72,6 +73,10 @@ class Report:
     """the likeliest pipes with their probabilities"""
     posterior: np.ndarray | None = field(default=None, compare=False, repr=False)
     """probability of every pipe of the network `(n_pipes,)`, for a new leak"""
+    column: int = -1
+    """of the sensor in a sample"""
+    why: dict[str, Any] | None = None
+    """the numbers behind a doubt about a sensor"""
 
 
 class Plan:
@@ -111,6 +116,7 @@ class LeakDetector:
         self.plan, self.zone = plan, zone
         self.settings = settings or Settings()
         s = plan.layout.sensors
+        self._names = (*s.pressure, *s.flow, *s.level, *s.demand)
         self._groups = np.cumsum([0, len(s.pressure), len(s.flow), len(s.level), len(s.demand)])
         bounds = [PRESSURE] * len(s.pressure) + [FLOW] * len(s.flow) + [LEVEL] * len(s.level) + [DEMAND] * len(s.demand)
         self.checks = Checks(bounds)
@@ -133,6 +139,11 @@ class LeakDetector:
         self._suspect: Surge | None = None
         self._early: dict[int, int] = {}
         """pipe called within minutes, by leak number"""
+        self.upkeep = Upkeep(len(bounds), len(s.pressure))
+        self.air_cel: float | None = None
+        """mean temperature of the air on the last day, set by who knows it: a sensor that stands still may be frozen"""
+        self.newest: np.ndarray | None = None
+        """what was not expected in that hour `(n_channels,)`, of doubted sensors too; None during the calibration"""
         self.last_hour: Hour | None = None
         """the hour that was closed last; None after `restore`"""
 
@@ -152,9 +163,9 @@ class LeakDetector:
         return self._shift
 
     @property
-    def newest(self) -> np.ndarray | None:
-        """What was not expected in the hour that was closed last `(n_channels,)`; None during the calibration."""
-        return self._values[-1] if self._values else None
+    def day(self) -> int:
+        """The day under way, counted from 1970 in UTC; -1 before the first sample."""
+        return self._hour // DAY_H
 
     def push(self, times_s: np.ndarray, samples: np.ndarray) -> list[Report]:
         """Take in samples `(n, n_sensors)` at `times_s` `(n,)`; returns what can be said now that could not before."""
@@ -170,6 +181,7 @@ class LeakDetector:
                 self._hour = hour
                 self._hour_start_level = self._last_level.copy()
             good = self.checks.look(sample)
+            self.upkeep.sample(sample)
             if self._watched:
                 reports += self._look(time_s, np.where(good, sample, np.nan))
             self._sum[good] += sample[good]
@@ -197,9 +209,35 @@ class LeakDetector:
                 self._calibrate()
             return []
         self._take(self.plan.model.residual(hour, self._shift), hour)
+        said = [] if (hour.index + 1) % DAY_H else self._look_after(hour.index + 1)
         if (hour.index + 1) % self.settings.every_hours:
-            return []
-        return self._step(hour.index + 1)
+            return said
+        return said + self._step(hour.index + 1)
+
+    def _look_after(self, hour: int) -> list[Report]:
+        """Closes a day of the sensors. Who comes into doubt or out of it is learned anew."""
+        tracker = self._tracker
+        assert tracker is not None
+        before = self.upkeep.not_used
+        scatter = np.sqrt(tracker.scale * np.diag(tracker.scatter)[: self.plan.model.n_pressure])
+        counts = {reason.value: count for reason, count in self.checks.counts.items()}
+        doubts = self.upkeep.day(counts, scatter, self.air_cel)
+        for channel in np.setxor1d(before, self.upkeep.not_used).tolist():
+            self._leave_out(channel)
+        at = datetime.fromtimestamp(hour * HOUR_S, UTC)
+        return [
+            Report(
+                at, "sensor", d.reason.value, -1, at - timedelta(days=1), self._names[d.sensor], 0.0, 0.0, 0.0,
+                column=d.sensor, why=d.why,
+            )
+            for d in doubts
+        ]  # fmt: skip
+
+    def _leave_out(self, channel: int) -> None:
+        assert self._tracker is not None
+        for values in self._values:
+            values[channel] = np.nan
+        self._tracker.forget(channel)
 
     def _as_hour(self, mean: np.ndarray, level_change: np.ndarray) -> Hour:
         g = self._groups
@@ -249,6 +287,7 @@ class LeakDetector:
         hour = self._as_hour(mean, np.zeros(len(self._last_level)))
         residual = self.plan.model.residual(hour, self._shift)
         now = self._baseline.correct(residual, hour.local_hour)
+        now[self.upkeep.not_used] = np.nan
         whole = (time_s - surge.since_s) // HOUR_S
         hours = np.stack(self._values[: len(self._values) - whole or None])
         change = now - window_mean(hours[-6:], least=0.8)
@@ -333,7 +372,11 @@ class LeakDetector:
 
     def _take(self, residual: Residual, hour: Hour) -> None:
         assert self._baseline is not None
-        self._values.append(self._baseline.correct(residual, hour.local_hour))
+        self.newest = self._baseline.correct(residual, hour.local_hour)
+        self.upkeep.hour(hour.pressure, self.newest[: len(hour.pressure)])
+        used = self.newest.copy()
+        used[self.upkeep.not_used] = np.nan
+        self._values.append(used)
         self._levels.append(residual.level)
         keep = self.settings.window_hours
         del self._values[:-keep], self._levels[:-keep]
@@ -344,7 +387,12 @@ class LeakDetector:
             return []
         window = window_mean(np.stack(self._values))
         weights = self.plan.signatures.weights(np.stack(self._levels))
-        return [self._follow_up(s) for s in self._tracker.step(hour, window, weights)]
+        settled = self._tracker.step(hour, window, weights)
+        for s in settled:
+            if s.kind is Kind.DRIFT:
+                self.upkeep.doubt(s.channel, UpkeepReason.DRIFT)
+                self._leave_out(s.channel)
+        return [self._follow_up(s) for s in settled]
 
     def _follow_up(self, s: Settled) -> Report:
         """A burst told within minutes and found at the same place again is no second alarm."""
@@ -358,7 +406,9 @@ class LeakDetector:
         network = self.plan.network
         pipes = [network.links[i] for i in network.pipes]
         if s.kind is Kind.SENSOR:
-            element, kind, reason = self.plan.layout.sensors.pressure[s.channel], "sensor", "one-sensor-alone"
+            element, kind, reason = self._names[s.channel], "sensor", "one-sensor-alone"
+        elif s.kind is Kind.DRIFT:
+            element, kind, reason = self._names[s.channel], "sensor", UpkeepReason.DRIFT.value
         elif s.kind is Kind.LEAK:
             element = pipes[s.pipe]
             kind = "burst" if s.flow_m3_per_h >= BURST_M3_PER_H else "leak"
@@ -383,12 +433,14 @@ class LeakDetector:
             evidence=s.gain,
             candidates=candidates,
             posterior=s.posterior if s.kind is Kind.LEAK else None,
+            column=s.channel,
         )
 
     def state(self) -> dict[str, Any]:
         """Everything that changes, as JSON."""
         return {
             "checks": self.checks.state(),
+            "upkeep": self.upkeep.to_json(),
             "usual": self._usual,
             "hour": self._hour,
             "time": self._time,
@@ -414,6 +466,7 @@ class LeakDetector:
     def restore(self, state: dict[str, Any]) -> None:
         """The inverse of `state`, on a detector with the same plan and settings."""
         self.checks.restore(state["checks"])
+        self.upkeep.restore(state["upkeep"])
         self._hour, self._time, self._shift = state["hour"], state["time"], state["shift"]
         self._usual = state["usual"]
         self._sum, self._count = np.array(state["sum"]), np.array(state["count"])

@@ -6,17 +6,19 @@ The detector is the one of `detector.py`, fed a day at a time; nothing later tha
 import csv
 import json as json_module
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from detect.leak.detector import LeakDetector, Plan, Report, Settings
+from detect.leak.damage import LATE, LATEST_STEPS, LOST, TWICE, Damaged, Fault, damage
+from detect.leak.detector import BURST_M3_PER_H, LeakDetector, Plan, Report, Settings
 from detect.leak.network import Network, read_network
 from detect.leak.recording import Recording, read_recording
 from detect.leak.score import Score, night_flow_reports, random_reports, score
+from detect.leak.upkeep import UpkeepReason
 
 CALLING = ("leak", "burst")
 """kinds of report that send a crew to a pipe"""
@@ -30,19 +32,40 @@ class Evaluation:
     score: Score | None
     nulls: dict[str, Score]
     table: str
+    burst_delays_min: tuple[float, ...] = ()
+    """of the leaks that begin with more than `BURST_M3_PER_H`; infinite where one was missed"""
+    damaged: "DamagedYear | None" = None
+
+
+@dataclass(frozen=True)
+class DamagedYear:
+    """The same year with damaged input: its faults, and which report first named each failing sensor."""
+
+    seed: int
+    evaluation: Evaluation
+    faults: tuple[tuple[Fault, Report | None], ...]
+    others: int
+    """reports that doubt a sensor which did not fail"""
 
 
 def replay(
     plan: Plan,
-    recording: Recording,
+    recording: Recording | Damaged,
     *,
     zone: tzinfo = UTC,
     settings: Settings | None = None,
     progress: Callable[[float], None] = lambda _: None,
 ) -> list[Report]:
-    """Feed a recording to a new detector, a day at a time; returns its reports in order."""
+    """Feed a recording to a new detector, a day at a time, or as it arrives; returns its reports in order."""
     detector = LeakDetector(plan, zone=zone, settings=settings)
     reports: list[Report] = []
+    if isinstance(recording, Damaged):
+        begin_s, end_s = recording.recording.times_s[[0, -1]].tolist()
+        for time_s, sample in recording.samples():
+            reports += detector.push(np.array([time_s]), sample[None, :])
+            progress(min(1.0, (time_s - begin_s) / max(end_s - begin_s, 1)))
+        progress(1.0)
+        return reports + detector.finish()
     per_day = max(1, round(86400 / recording.step_s))
     n = len(recording.times_s)
     for start in range(0, n, per_day):
@@ -61,19 +84,31 @@ def evaluate(
     tz: tzinfo = UTC,
     progress: Callable[[float], None] = lambda _: None,
     settings: Settings | None = None,
+    damage_seed: int | None = None,
 ) -> Evaluation:
     """Replay `folder` on `network`; write the reports and scores where asked. `progress` gets the part done, 0 to 1.
 
+    With `damage_seed` the year is replayed a second time with damaged input (`damage`).
     Raises `ReplayError`, `PackError` (a sensor that the network does not have) or `SimulationError`.
     """
     recording = read_recording(folder, zone=tz)
     net = read_network(network)
     plan = Plan(net, recording.sensors, progress=lambda p: progress(0.2 * p))
+    end = 1.0 if damage_seed is None else 0.6
     try:
-        reports = replay(plan, recording, zone=tz, settings=settings, progress=lambda p: progress(0.2 + 0.8 * p))
+        reports = replay(
+            plan, recording, zone=tz, settings=settings, progress=lambda p: progress(0.2 + (end - 0.2) * p)
+        )
+        evaluation = judge(net, plan.distance_m, recording, reports)
+        if damage_seed is not None:
+            bad = damage(recording, damage_seed)
+            found = replay(plan, bad, zone=tz, settings=settings, progress=lambda p: progress(end + (1 - end) * p))
+            year = _damaged_year(bad, damage_seed, judge(net, plan.distance_m, recording, found))
+            evaluation = replace(
+                evaluation, damaged=year, table=f"{evaluation.table}\n\n{_damage_table(evaluation, year)}"
+            )
     finally:
         plan.close()
-    evaluation = judge(net, plan.distance_m, recording, reports)
     if reports_csv is not None:
         _write_reports(reports_csv, reports)
     if json is not None:
@@ -106,8 +141,30 @@ def judge(network: Network, distance_m: np.ndarray, recording: Recording, report
             night_flow_reports(inflow, middle, steps_per_day=per_day), recording.leaks, distance_m, pipes, step_h=step_h
         ),
     }
-    evaluation = Evaluation(tuple(reports), true, nulls, "")
-    return Evaluation(tuple(reports), true, nulls, _table(evaluation, recording, calls))
+    evaluation = Evaluation(tuple(reports), true, nulls, "", _burst_delays_min(true, recording))
+    return replace(evaluation, table=_table(evaluation, recording, calls))
+
+
+def _burst_delays_min(found: Score, recording: Recording) -> tuple[float, ...]:
+    """From the beginning of each leak that has its size within an hour to the report that found it."""
+    assert recording.leaks is not None
+    told = {v.leak: int(recording.times_s[v.step]) for v in found.verdicts if v.leak is not None}
+    hour = max(1, round(3600 / recording.step_s))
+    return tuple(
+        (told[k] - int(recording.times_s[leak.start])) / 60 if k in told else np.inf
+        for k, leak in enumerate(recording.leaks)
+        if leak.flow_m3_per_h[leak.start : leak.start + hour].max(initial=0.0) > BURST_M3_PER_H
+    )
+
+
+def _damaged_year(bad: Damaged, seed: int, evaluation: Evaluation) -> DamagedYear:
+    doubts = [r for r in evaluation.reports if r.kind == "sensor" and r.reason != UpkeepReason.SOUND]
+    faults = []
+    for fault in bad.faults:
+        named = (r for r in doubts if r.column == fault.column and r.at.timestamp() >= fault.since_s)
+        faults.append((fault, next(named, None)))
+    failing = {fault.column for fault in bad.faults}
+    return DamagedYear(seed, evaluation, tuple(faults), sum(r.column not in failing for r in doubts))
 
 
 def _step(recording: Recording, report: Report) -> int:
@@ -162,6 +219,31 @@ def _table(evaluation: Evaluation, recording: Recording, calls: Sequence[Report]
     for verdict, call in zip(evaluation.score.verdicts, calls, strict=True):
         if verdict.false:
             lines.append(f"false: {_line(call)}")
+    if evaluation.burst_delays_min:
+        delays = evaluation.burst_delays_min
+        lines.append(
+            f"bursts above {BURST_M3_PER_H:.0f} m3/h: {np.isfinite(delays).sum()} of {len(delays)} found, "
+            f"median delay {np.median(delays):.0f} min"
+        )
+    doubts = [r for r in evaluation.reports if r.kind == "sensor" and r.reason != UpkeepReason.SOUND]
+    lines += [f"sensor: {r.at:%Y-%m-%d %H:%M} {r.element} {r.reason}" for r in doubts]
+    return "\n".join(lines)
+
+
+def _damage_table(clean: Evaluation, year: DamagedYear) -> str:
+    lines = [
+        f"damaged input, seed {year.seed}: {100 * LOST:.0f} % of messages lost, {100 * TWICE:.0f} % twice, "
+        f"{100 * LATE:.0f} % up to {LATEST_STEPS} steps late, failing sensors never mended"
+    ]
+    if clean.score is not None and year.evaluation.score is not None:
+        lines += [_row("clean input", clean.score), _row("damaged input", year.evaluation.score)]
+        fall = 1 - year.evaluation.score.total_eur / clean.score.total_eur if clean.score.total_eur else 0.0
+        lines.append(f"the score falls by {100 * fall:.1f} %")
+    for fault, named in year.faults:
+        since = datetime.fromtimestamp(fault.since_s, UTC)
+        said = "not named" if named is None else f"named after {(named.at - since).days} d as {named.reason}"
+        lines.append(f"{fault.kind.value:6s} {fault.sensor:10s} since {since:%Y-%m-%d}  {said}")
+    lines.append(f"doubts about sensors that did not fail: {year.others}")
     return "\n".join(lines)
 
 
@@ -189,8 +271,27 @@ def _summary(evaluation: Evaluation) -> dict[str, Any]:
             "false": s.false,
         }
 
+    known = [d for d in evaluation.burst_delays_min if np.isfinite(d)]
+    median = float(np.median(evaluation.burst_delays_min)) if evaluation.burst_delays_min else np.inf
+    year = evaluation.damaged
     return {
         "detector": one(evaluation.score),
+        "bursts": {
+            "all": len(evaluation.burst_delays_min),
+            "found": len(known),
+            "median_delay_min": median if np.isfinite(median) else None,
+        },
+        "damaged": None
+        if year is None
+        else {
+            "seed": year.seed,
+            "detector": one(year.evaluation.score),
+            "faults": [
+                {"sensor": f.sensor, "kind": f.kind.value, "named_as": None if named is None else named.reason}
+                for f, named in year.faults
+            ],
+            "doubts_about_sound_sensors": year.others,
+        },
         "nulls": {name: one(s) for name, s in evaluation.nulls.items()},
         "reports": sum(r.kind in CALLING for r in evaluation.reports),
     }

@@ -23,7 +23,7 @@ from detect.leak.saying import Voice
 from detect.leak.signature import Signatures
 from detect.leak.slots import Slots
 from detect.leak.telling import NAME, Teller
-from detect.leak.upkeep import Upkeep, UpkeepReason
+from detect.leak.upkeep import UpkeepReason
 from detect.port import Batch, Floats, History, Ints, Json, Learning, Order, Scope
 from lifeline.finding import Finding, Phase
 from lifeline.units import Quantity
@@ -67,7 +67,6 @@ class LeakWatch:
         self._teller: Teller | None = None
         self._slots = Slots(self._n, self._instruments.slot_s)
         self._course = Course()
-        self._upkeep = Upkeep(self._n, len(self._instruments.names.pressure))
         self._frost, self._frost_terms = Frost(), FrostTerms.of(scope.settings)
         self._unknown: list[str] = []
         """zones that are told to be unknown"""
@@ -112,11 +111,7 @@ class LeakWatch:
         own = history.part(history.sensor < self._n)
         values = self._core_units(own.sensor, own.value)
         for time_s, sample in self._slots.add(own.sensor, own.at_s, values, now_s=now.timestamp(), count=own.count):
-            before = self._core.last_hour
             reports += self._push(time_s, sample)
-            hour = self._core.last_hour
-            if hour is not None and hour is not before and (hour.index + 1) % _DAY_H == 0:
-                self._day(hour.index)  # who is in doubt is known then; people are told of what is still so
         self._untold = [r for r in not_over(reports) if r.kind != "sensor"]
         return True
 
@@ -145,7 +140,6 @@ class LeakWatch:
         self._listen_at_s = (now_s // self._slots.slot_s + 1.0) * self._slots.slot_s
         voice.standing = self._standing
         voice.frost = self._frost.explained(self._frost_terms)
-        voice.in_doubt = {int(number) for number in self._upkeep.memory.doubted}
         said, self._verdicts = self._verdicts, []
         found = [f for verdict in said for f in voice.mind(verdict, now_s)]
         waiting, self._untold = self._untold, []
@@ -161,9 +155,8 @@ class LeakWatch:
                 continue
             found += voice.each_hour(hour.index + 1)
             if (hour.index + 1) % _DAY_H == 0:
-                found += self._day(hour.index)
+                found += self._unknown_zones((hour.index + 1) * _HOUR_S)
                 voice.frost = self._frost.explained(self._frost_terms)
-                voice.in_doubt = {int(number) for number in self._upkeep.memory.doubted}
         return found
 
     def state(self) -> Json:
@@ -173,7 +166,6 @@ class LeakWatch:
             "voice": self._voice.to_json() if self._voice is not None else None,
             "slots": self._slots.to_json(),
             "course": self._course.to_json(),
-            "upkeep": self._upkeep.to_json(),
             "frost": self._frost.to_json(),
             "unknown": self._unknown,
             "untold": [report_json(r) for r in self._untold],
@@ -197,7 +189,6 @@ class LeakWatch:
         self._voice.restore(state["voice"])
         self._slots.restore(state["slots"])
         self._course.restore(state["course"])
-        self._upkeep.restore(state["upkeep"])
         self._frost = Frost(**state["frost"])
         self._untold = [report_of(r) for r in state["untold"]]
         self._unknown, self._heard = state["unknown"], state["heard"]
@@ -230,41 +221,19 @@ class LeakWatch:
     def _push(self, time_s: int, sample: Floats) -> list[Report]:
         assert self._core is not None and self._plan is not None
         before = self._core.last_hour
+        if 0 <= self._core.day < time_s // (_DAY_H * _HOUR_S):
+            self._frost.close(self._core.day, self._frost_terms)
+            self._core.air_cel = self._frost.air_cel
         reports = self._core.push(np.array([time_s]), sample[None, :])
         hour, unexpected = self._core.last_hour, self._core.newest
         if hour is not None and hour is not before and unexpected is not None:
             self._course.add(hour, unexpected, self._plan.model)
-            self._upkeep.hour(hour.pressure, unexpected[: len(hour.pressure)])
-        self._upkeep.sample(sample)
         return reports
 
-    def _day(self, hour: int) -> list[Finding]:
-        """Closes a day: the frost, and who of the sensors is in doubt."""
-        assert self._core is not None and self._teller is not None and self._voice is not None
-        self._frost.close(hour // _DAY_H, self._frost_terms)
-        tracker = self._core.tracker
-        if tracker is None:
-            return []
-        n = len(self._instruments.names.pressure)
-        days = np.array([day[1 : 1 + n] for day in self._course.days], dtype=float).reshape(-1, n)
-        scatter = np.sqrt(np.diag(tracker.scatter)[:n])
-        counts = {reason.value: count for reason, count in self._core.checks.counts.items()}
-        at_s = (hour + 1) * _HOUR_S
-        found = []
-        for one in self._upkeep.day(counts, days, scatter, self._frost.air_cel):
-            sound = one.reason is UpkeepReason.SOUND
-            if sound and one.sensor in self._voice.doubted:
-                continue
-            sensor = self._instruments.sensors[one.sensor]
-            phase = Phase.END if sound else Phase.ONSET
-            began_s = at_s - _DAY_H * _HOUR_S
-            found.append(self._teller.fault(sensor, phase, one.reason, began_s=began_s, at_s=at_s, why=one.why))
-        return found + self._unknown_zones(at_s)
-
     def _unknown_zones(self, at_s: float) -> list[Finding]:
-        assert self._teller is not None
+        assert self._teller is not None and self._core is not None
         pressures = self._instruments.sensors[: len(self._instruments.names.pressure)]
-        doubted = {int(number) for number in self._upkeep.memory.doubted}
+        doubted = {int(number) for number in self._core.upkeep.memory.doubted}
         found = []
         for zone_id in sorted({s.zone_id for s in pressures if s.zone_id is not None}):
             own = [n for n, s in enumerate(pressures) if s.zone_id == zone_id]

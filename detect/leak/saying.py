@@ -11,6 +11,7 @@ from detect.leak.course import Course
 from detect.leak.detector import LeakDetector, Report
 from detect.leak.telling import LeakReason, Teller, Told, existence, told_json
 from detect.leak.tracker import Kind, Pending, Tracker
+from detect.leak.upkeep import UpkeepReason
 from detect.leak.verdict import absorb, confirm
 from detect.port import Floats, Json
 from lifeline.finding import Finding, FindingKind, Phase
@@ -34,8 +35,6 @@ class Voice:
         """what other detectors told of leaks and bursts and have not ended"""
         self.frost: Json | None = None
         """how much likelier frost makes a burst, as findings tell it"""
-        self.in_doubt: set[int] = set()
-        """columns of sensors that are told to be in doubt for another reason"""
         self._told: dict[int, Told] = {}
         self._refined: dict[str, list[float]] = {}
         self._faults: dict[str, Json] = {}
@@ -62,7 +61,7 @@ class Voice:
     def say(self, report: Report) -> list[Finding]:
         """A report of the core as findings."""
         if report.kind == "sensor":
-            return self._doubt(report)
+            return self._doubt(report) if report.reason == LeakReason.ONE_SENSOR_ALONE else self._looked_after(report)
         if report.kind in ("leak", "burst"):
             return [self._new(report)]
         told = self._told.get(report.number)
@@ -119,7 +118,7 @@ class Voice:
 
     def _doubt(self, report: Report) -> list[Finding]:
         channel = self._instruments.names.pressure.index(report.element)
-        if channel in self.in_doubt:
+        if str(channel) in self._core.upkeep.memory.doubted:
             return []
         moved = self._teller.moved(report.began_at.timestamp())[channel]
         usual = self._course.before(int(report.began_at.timestamp() // _HOUR_S))
@@ -132,6 +131,16 @@ class Voice:
         sensor = self._instruments.sensors[channel]
         at_s = report.at.timestamp()
         return [self._teller.fault(sensor, Phase.ONSET, report.reason, began_s=began_s, at_s=at_s, why=why)]
+
+    def _looked_after(self, report: Report) -> list[Finding]:
+        """A sensor that came into doubt by its own course, or is out of it."""
+        sound = report.reason == UpkeepReason.SOUND
+        if sound and report.column in self.doubted:
+            return []
+        sensor = self._instruments.sensors[report.column]
+        began_s, at_s = report.began_at.timestamp(), report.at.timestamp()
+        phase = Phase.END if sound else Phase.ONSET
+        return [self._teller.fault(sensor, phase, report.reason, began_s=began_s, at_s=at_s, why=report.why or {})]
 
     def each_hour(self, hour: int) -> list[Finding]:
         """What is said beside the core's reports: places of what others told, slow growth, sensors that are well."""

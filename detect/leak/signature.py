@@ -84,10 +84,12 @@ def build(
         return np.concatenate([state.head_m[list(heads)], state.flow_m3_per_h[list(flows)]])
 
     def with_demand(demand: np.ndarray, a: int) -> np.ndarray:
-        return measured(model.solve(demand, **boundary[a], heads=heads, flows=flows))
+        return measured(
+            model.solve(demand, pumped=boundary[a]["pumped"], level_m=boundary[a]["level_m"], heads=heads, flows=flows)
+        )
 
     for a, demand in enumerate(demands):
-        base = model.solve(demand, **boundary[a])
+        base = model.solve(demand, pumped=boundary[a]["pumped"], level_m=boundary[a]["level_m"])
         response = respond(network, base, heads=heads, flows=flows)
         slope = np.vstack([response.head, response.flow])
         fixed = np.stack([slope @ m for m in members], axis=1)

@@ -38,6 +38,7 @@ class Slots:
             np.add.at(self._count, sensor[part], weight[part])
         if (self._slot + 1) * self.slot_s <= now_s:
             yield from self._close()
+            self._slot += 1  # what still comes for the slot that is over comes too late
 
     def _close(self) -> Iterator[tuple[int, Floats]]:
         if not self._count.any():

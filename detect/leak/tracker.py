@@ -52,6 +52,10 @@ class TrackSettings:
     """over how many days a slow leak is looked for in what the filter took for drift"""
     slow_gain: float = 0.1
     """variance of the filter's offset relative to the daily scatter"""
+    slow_smallest: float = 1.5
+    """a slow leak is told from so many times the smallest on: waiting costs little, a false report a crew"""
+    slow_seen: float = 0.8
+    """a channel counts where it was seen on so many of those days"""
     slow_free_m3_per_h: float = 0.5
     slow_free_relative: float = 0.2
     """how far known leaks may have grown or shrunk meanwhile"""
@@ -69,6 +73,8 @@ class Kind(StrEnum):
     UNKNOWN_END = "unknown-end"
     """something that had been part of the offset ended, such as a leak older than the records"""
     SENSOR = "sensor"
+    DRIFT = "drift"
+    """a sensor that runs away so slowly that every day looked like the one before"""
 
 
 @dataclass(eq=False)
@@ -175,6 +181,16 @@ class Tracker:
             if not self.pending:
                 done += self._slow(hour, mixed)
         return done
+
+    def forget(self, channel: int) -> None:
+        """What a channel reads is learned anew: it was not used, is not any more, or has been replaced."""
+        self.doubt[channel, :] = self.doubt[:, channel] = 0.0
+        self.doubt[channel, channel] = 1.0
+        self.pending = [p for p in self.pending if p.kind is not Kind.SENSOR or p.channel != channel]
+        if self._held is not None:
+            self._held[0][channel] = np.nan
+        for move, _ in self._drifted:
+            move[channel] = np.nan
 
     # --- the expectation -------------------------------------------------------------------------------------------
 
@@ -288,14 +304,21 @@ class Tracker:
             jump = size > max(set_.jump_m3_per_h, set_.jump_relative * leak.flow_m3_per_h)
             known = need + 5.0 if jump else need - 5.0
             offer(Pending(Kind.CHANGE, hour, 0.0, leak=leak.number), gauss.log_density(left[rows] - size * s), known)
-        inverse = chance.solve(np.eye(len(rows)))
-        alone = 0.5 * weighted**2 / np.diag(inverse)
-        alone[rows >= self.n_pressure] = 0.0
-        worst = int(alone.argmax())
-        offer(Pending(Kind.SENSOR, hour, 0.0, channel=int(rows[worst])), base + float(alone[worst]), need + 4.0)
+        channel, alone = self._alone(chance, weighted, rows)
+        offer(Pending(Kind.SENSOR, hour, 0.0, channel=channel), base + alone, need + 4.0)
         if best is not None:
             best.effect = np.zeros(len(change))
         return best
+
+    def _alone(self, chance: Gaussian, weighted: np.ndarray, rows: np.ndarray) -> tuple[int, float]:
+        """The pressure whose change alone explains most, and how much likelier (log) that is than chance.
+
+        `weighted` is the change of `rows`, solved with `chance`.
+        """
+        gain = 0.5 * weighted**2 / np.diag(chance.solve(np.eye(len(rows))))
+        gain[rows >= self.n_pressure] = 0.0
+        worst = int(gain.argmax())
+        return int(rows[worst]), float(gain[worst])
 
     def _reconsider(
         self, change: np.ndarray, covariance: np.ndarray, mixed: np.ndarray, rows: np.ndarray, hour: int
@@ -352,8 +375,7 @@ class Tracker:
             self.offset = self.offset + p.effect
             self._widen(0.2 * p.effect)
         else:
-            self.doubt[p.channel, :] = self.doubt[:, p.channel] = 0.0
-            self.doubt[p.channel, p.channel] = 1.0
+            self.forget(p.channel)
         return Settled(
             p.kind,
             hour,
@@ -390,7 +412,7 @@ class Tracker:
                 offset = self.offset
                 self._update(held[0], self.signatures.at_levels(held[1]))
                 moved = {leak.number: leak.flow_m3_per_h - before[leak.number] for leak in self.leaks}
-                self._drifted.append((self.offset - offset, moved))
+                self._drifted.append((np.where(np.isfinite(held[0]), self.offset - offset, np.nan), moved))
                 del self._drifted[: -max(self.settings.slow_days)]
             self._held = (window, weights)
         self.doubt = self.doubt + self._drift * self.scale * self.scatter
@@ -418,13 +440,16 @@ class Tracker:
         set_ = self.settings
         best: tuple[float, int, Placement, np.ndarray, np.ndarray, dict[int, float]] | None = None
         alive = {leak.number: leak for leak in self.leaks}
-        rows = np.arange(len(self.offset))
         scatter = self.scale * self.scatter
+        drifting: Settled | None = None
         for days in set_.slow_days:
             if len(self._drifted) < days // 2:
                 break
             part = self._drifted[-days:]
-            base = np.sum([move for move, _ in part], axis=0)
+            moves = np.array([move for move, _ in part])
+            seen = np.isfinite(moves)
+            rows = np.flatnonzero(seen.mean(axis=0) >= set_.slow_seen)
+            base = np.where(seen, moves, 0.0).sum(axis=0)
             flows = {n: sum(m.get(n, 0.0) for _, m in part) for n in alive}
             drift = base + sum((f * self._signature(mixed, alive[n]) for n, f in flows.items()), np.zeros(len(base)))
             covariance = 2 * set_.slow_gain * scatter + len(part) * self._drift * scatter
@@ -433,30 +458,48 @@ class Tracker:
                 free = set_.slow_free_m3_per_h**2 + (set_.slow_free_relative * leak.flow_m3_per_h) ** 2
                 covariance = covariance + free * np.outer(s, s)
                 covariance[np.diag_indices_from(covariance)] += (set_.model_error * flows[leak.number] * s) ** 2
-            chance = Gaussian(covariance)
-            if 0.5 * float(drift @ chance.solve(drift)) < set_.threshold:
+            chance = Gaussian(covariance[np.ix_(rows, rows)])
+            weighted = chance.solve(drift[rows])
+            if 0.5 * float(drift[rows] @ weighted) < set_.threshold:
                 continue
             inflated = self._inflated(covariance, drift, rows)
-            fit = place(drift, inflated, mixed, self.signatures, rows=rows)
-            gain = float(fit.log_density.max()) - chance.log_density(drift) - set_.threshold
+            fit = place(drift[rows], inflated, mixed, self.signatures, rows=rows)
+            base_density = chance.log_density(drift[rows])
+            gain = float(fit.log_density.max()) - base_density - set_.threshold
+            channel, alone = self._alone(chance, weighted, rows)
+            if alone - 4.0 > max(gain + set_.threshold, set_.threshold):
+                drifting = Settled(
+                    Kind.DRIFT,
+                    hour,
+                    hour - 24 * days,
+                    -1,
+                    -1,
+                    0.0,
+                    0.0,
+                    alone - 4.0 - set_.threshold,
+                    channel,
+                    None,
+                    False,
+                )
+                continue
             gauss = Gaussian(inflated)
             for leak in self.leaks:
-                s = self._signature(mixed, leak)
+                s = self._signature(mixed, leak)[rows]
                 w = gauss.solve(s)
-                size = float(w @ drift / max(w @ s, 1e-12))
-                if gauss.log_density(drift - size * s) > float(fit.log_density.max()) - 5.0:
+                size = float(w @ drift[rows] / max(w @ s, 1e-12))
+                if gauss.log_density(drift[rows] - size * s) > float(fit.log_density.max()) - 5.0:
                     gain = -1.0
-            ended = place(-drift, inflated, mixed, self.signatures, rows=rows)
+            ended = place(-drift[rows], inflated, mixed, self.signatures, rows=rows)
             if gain <= 0 or float(ended.log_density.max()) > float(fit.log_density.max()):
                 continue
             if best is None or gain > best[0]:
                 best = (gain, days, fit, drift, base, flows)
         if best is None:
-            return []
+            return [drifting] if drifting is not None else []
         gain, days, fit, drift, base, flows = best
         pipe, probability = self.reach.choose(fit.probability)
         flow = float(fit.flow_m3_per_h[pipe])
-        if probability < set_.probability or flow < self._smallest:
+        if probability < set_.probability or flow < set_.slow_smallest * self._smallest:
             return []
         self.count += 1
         new = Leak(self.count, pipe, flow, (0.1 * flow) ** 2 + 0.05, flow, hour - 24 * days)

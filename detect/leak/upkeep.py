@@ -1,7 +1,8 @@
 """Sensors that need a person: who reads nonsense, stands still, falls silent, jumps, drifts or has the wrong clock.
 
 What the core's own checks mask (out of range, flat, missing, wrong unit) is counted here per day; spikes, drift and the
-clock are looked for in what is left. A faulty value is masked, never replaced: a zone without sound sensors is unknown.
+clock are looked for in what is left, and while a pressure is in doubt for one of them the core does not use it. A
+faulty value is masked, never replaced: a zone without sound sensors is unknown.
 """
 
 import math
@@ -11,7 +12,9 @@ from enum import StrEnum
 
 import numpy as np
 
-from detect.port import Floats, Json
+from detect.leak.baseline import window_mean
+from detect.leak.course import as_row
+from detect.port import Floats, Ints, Json
 
 DAY_H = 24
 _FAULTY_SHARE, _SOUND_SHARE = 0.25, 0.02
@@ -22,6 +25,9 @@ _MOVE_MEMORY = 0.01
 _LEAST_SAMPLES = 12
 _DRIFT_DAYS, _DRIFT_DEVIATIONS, _DRIFT_FIT, _DRIFT_ALONE = 10, 5.0, 0.8, 2.5
 """a straight line over so many days, of so many standard deviations, explaining so much, steeper than any other's"""
+_DRIFT_OVER = 0.4
+"""a drift is over when the line of the last days is shorter than this part of the one that is told"""
+_DAYS_KEPT = 24
 _LAGS_H, _LAG_GAIN, _LAG_LEAST = 3, 0.15, 0.8
 """a shift of the course of two days that fits so much better, and fits at all"""
 _COURSE_H = 48
@@ -49,12 +55,17 @@ class UpkeepReason(StrEnum):
     ZONE_KNOWN = "zone-known"
 
 
+NOT_USED = frozenset({UpkeepReason.SPIKE, UpkeepReason.DRIFT, UpkeepReason.CLOCK})
+"""of the others the checks have masked each value that is wrong"""
 _OF_CHECKS = {
     "missing": UpkeepReason.GAP,
     "range": UpkeepReason.RANGE,
     "flat": UpkeepReason.FLAT,
     "unit": UpkeepReason.UNIT,
 }
+
+
+_ARRAYS = ("before", "last", "move", "spikes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,15 +81,17 @@ class Doubt:
 class Memory:
     """Goes through JSON as it is; lists are per sensor."""
 
+    before: Floats
+    last: Floats
+    move: Floats
+    """usual step from a sample to the next"""
+    spikes: Floats
     counted: dict[str, list[int]] = field(default_factory=dict)
     """what the checks had masked a day ago, by reason"""
     samples: int = 0
     """since then"""
-    before: list[float | None] = field(default_factory=list)
-    last: list[float | None] = field(default_factory=list)
-    move: list[float] = field(default_factory=list)
-    """usual step from a sample to the next"""
-    spikes: list[int] = field(default_factory=list)
+    days: list[list[float | None]] = field(default_factory=list)
+    """mean of what was not expected of each pressure, day by day"""
     course: list[list[float | None]] = field(default_factory=list)
     """[measured..., not expected...] of the pressures, hour by hour"""
     doubted: dict[str, str] = field(default_factory=dict)
@@ -92,54 +105,66 @@ class Upkeep:
 
     def __init__(self, n_sensors: int, n_pressure: int) -> None:
         self._n, self._n_pressure = n_sensors, n_pressure
-        self.memory = Memory(
-            before=[None] * n_sensors, last=[None] * n_sensors, move=[0.0] * n_sensors, spikes=[0] * n_sensors
-        )
+        unknown = np.full(n_sensors, np.nan)
+        self.memory = Memory(before=unknown, last=unknown, move=np.zeros(n_sensors), spikes=np.zeros(n_sensors))
+
+    @property
+    def not_used(self) -> Ints:
+        """Pressures that the core must not use now."""
+        doubted = self.memory.doubted.items()
+        found = [int(name) for name, why in doubted if why in NOT_USED and int(name) < self._n_pressure]
+        return np.array(sorted(found), dtype=np.intp)
+
+    def doubt(self, sensor: int, reason: UpkeepReason) -> None:
+        """Somebody else has found a reason to doubt a sensor, and tells it."""
+        self.memory.doubted[str(sensor)] = reason.value
+        self.memory.untold = [name for name in self.memory.untold if name != str(sensor)]
 
     def sample(self, values: Floats) -> None:
         """Takes a sample (n_sensors,)."""
         memory = self.memory
         memory.samples += 1
-        before, last, move = (np.array(v, dtype=float) for v in (memory.before, memory.last, memory.move))
+        before, last, move = memory.before, memory.last, memory.move
         step, back = last - before, values - last
         usual = _SPIKE_DEVIATIONS * np.maximum(move, 1e-9)
         # there and back again: a step that stays is news, not a spike
         spike = (np.abs(step) > usual) & (np.abs(back) > usual) & (np.abs(values - before) < 0.3 * np.abs(step))
         spike &= (move > 0) & (memory.samples > 2)
-        memory.spikes = (np.array(memory.spikes) + spike).tolist()
+        memory.spikes = memory.spikes + spike
         known = np.isfinite(step)
         gain = np.where(move > 0, _MOVE_MEMORY, 1.0)
         size = np.minimum(np.abs(step), np.where(move > 0, 3.0 * move, np.inf))
-        memory.move = np.where(known, move + gain * (size - move), move).tolist()
-        memory.before = memory.last
-        memory.last = [float(v) if np.isfinite(v) else None for v in values]
+        memory.move = np.where(known, move + gain * (size - move), move)
+        memory.before, memory.last = last, np.where(np.isfinite(values), values, np.nan)
 
     def hour(self, pressure: Floats, unexpected: Floats) -> None:
         """Takes the hourly means of the pressures, and what of them was not expected; both (n_pressures,)."""
-        rounded = np.round(np.concatenate([pressure, unexpected]), 5).tolist()
-        row = [None if math.isnan(value) else value for value in rounded]
-        self.memory.course = [*self.memory.course[1 - _COURSE_H :], row]
+        self.memory.course = [*self.memory.course[1 - _COURSE_H :], as_row(np.concatenate([pressure, unexpected]))]
 
-    def day(self, counts: dict[str, np.ndarray], days: Floats, scatter: Floats, air_cel: float | None) -> list[Doubt]:
+    def day(self, counts: dict[str, np.ndarray], scatter: Floats, air_cel: float | None) -> list[Doubt]:
         """Closes a day: who came into doubt, and (reason SOUND) who is out of it.
 
-        `counts` are the core's masks so far (n_sensors,) by name; `days` (n_days, n_pressures) daily means of what was
-        not expected; `scatter` (n_pressures,) their standard deviation; `air_cel` the day's mean, None unknown.
+        `counts` are the core's masks so far (n_sensors,) by name; `scatter` (n_pressures,) the standard deviation of
+        daily means of what is not expected; `air_cel` the day's mean, None unknown.
         """
         memory = self.memory
+        if len(memory.course) >= DAY_H:
+            today = np.array(memory.course[-DAY_H:], dtype=float)[:, self._n_pressure :]
+            memory.days = [*memory.days[1 - _DAYS_KEPT :], as_row(window_mean(today))]
+        days = np.array(memory.days, dtype=float).reshape(-1, self._n_pressure)
         found: dict[int, Doubt] = {}
         if memory.samples >= _LEAST_SAMPLES:
             found = self._masked(counts, air_cel)
-            for sensor, spikes in enumerate(memory.spikes):
-                if spikes >= _SPIKES_A_DAY:
-                    found.setdefault(sensor, Doubt(sensor, UpkeepReason.SPIKE, {"spikes_a_day": spikes}))
+            for sensor in np.flatnonzero(memory.spikes >= _SPIKES_A_DAY).tolist():
+                spikes = int(memory.spikes[sensor])
+                found.setdefault(sensor, Doubt(sensor, UpkeepReason.SPIKE, {"spikes_a_day": spikes}))
         for one in (*self._drifting(days, scatter), *self._shifted()):
             found.setdefault(one.sensor, one)
         new = [one for one in found.values() if memory.doubted.get(str(one.sensor)) != one.reason.value]
         shared = Counter(one.reason for one in new)
         common = {reason for reason, count in shared.items() if count > max(_TOGETHER_LEAST, _TOGETHER_SHARE * self._n)}
         said = [one for one in new if one.reason not in common]
-        sound = self._sound(counts)
+        sound = self._sound(counts) - self._still_drifting(days, scatter)
         for name, reason in list(memory.doubted.items()):
             if int(name) not in found and int(name) in sound:
                 if name not in memory.untold:
@@ -151,7 +176,7 @@ class Upkeep:
             memory.untold = [name for name in memory.untold if name != str(one.sensor)] + [str(one.sensor)] * (not told)
         memory.untold = [name for name in memory.untold if name in memory.doubted]
         memory.counted = {name: count.tolist() for name, count in counts.items()}
-        memory.samples, memory.spikes = 0, [0] * self._n
+        memory.samples, memory.spikes = 0, np.zeros(self._n)
         return said
 
     def _share(self, counts: dict[str, np.ndarray]) -> dict[str, Floats]:
@@ -177,7 +202,7 @@ class Upkeep:
         if self.memory.samples < _LEAST_SAMPLES:
             return set()
         masked = sum(self._share(counts).values(), np.zeros(self._n))
-        spikes = np.array(self.memory.spikes) / max(self.memory.samples, 1)
+        spikes = self.memory.spikes / max(self.memory.samples, 1)
         return set(np.flatnonzero(masked + spikes <= _SOUND_SHARE).tolist())
 
     def _drifting(self, days: Floats, scatter: Floats) -> list[Doubt]:
@@ -200,6 +225,17 @@ class Upkeep:
         per_week = float(slope[worst] * scatter[worst] * 7.0)
         return [Doubt(worst, UpkeepReason.DRIFT, {"drift_m_per_week": round(per_week, 4), "fit": round(fit, 3)})]
 
+    def _still_drifting(self, days: Floats, scatter: Floats) -> set[int]:
+        """Of those that are doubted for it: whose line against the others is not flat yet, or not known."""
+        drifting = {int(name) for name, why in self.memory.doubted.items() if why == UpkeepReason.DRIFT}
+        if not drifting or len(days) < _DRIFT_DAYS:
+            return drifting
+        recent = days[-_DRIFT_DAYS:] / np.maximum(scatter, 1e-9)
+        left = recent - np.nanmedian(recent, axis=1, keepdims=True)
+        at = np.arange(_DRIFT_DAYS) - (_DRIFT_DAYS - 1) / 2.0
+        travelled = np.abs(at @ left / (at @ at)) * (_DRIFT_DAYS - 1)
+        return {sensor for sensor in drifting if not travelled[sensor] < _DRIFT_OVER * _DRIFT_DEVIATIONS}
+
     def _shifted(self) -> list[Doubt]:
         """A pressure whose course of two days fits the expected one better some hours earlier or later."""
         if len(self.memory.course) < _COURSE_H:
@@ -219,11 +255,16 @@ class Upkeep:
         return found if len(found) <= self._n_pressure // 3 else []
 
     def to_json(self) -> Json:
-        return asdict(self.memory)
+        arrays = {name: getattr(self.memory, name).tolist() for name in _ARRAYS}
+        return {**asdict(self.memory), **{name: [_number(v) for v in values] for name, values in arrays.items()}}
 
     def restore(self, saved: Json) -> None:
         """The inverse of `to_json`."""
-        self.memory = Memory(**saved)
+        self.memory = Memory(**{**saved, **{name: np.array(saved[name], dtype=float) for name in _ARRAYS}})
+
+
+def _number(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 def _fit(measured: Floats, expected: Floats, lag: int) -> float:

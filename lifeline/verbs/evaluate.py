@@ -17,16 +17,37 @@ app = typer.Typer(help="Recorded data through the detectors, scored by the truth
 @app.command("leak")
 def evaluate_leak(
     folder: Annotated[Path, typer.Argument(help="a recorded year, the layout of docs/leak.md")],
-    network: Annotated[Path, typer.Option(help="EPANET file of the network")],
+    network: Annotated[
+        Path | None, typer.Option(help="EPANET file of the network; a folder with flows only may do without")
+    ] = None,
     reports: Annotated[Path | None, typer.Option(help="write each report to this CSV file")] = None,
     json: Annotated[Path | None, typer.Option("--json", help="write the scores to this file")] = None,
     zone: Annotated[str, typer.Option("--tz", help="time zone of times without an offset")] = "UTC",
+    damage: Annotated[int | None, typer.Option(help="seed: replay again with damaged input, and compare")] = None,
+    holidays: Annotated[str, typer.Option(help="flows only: country whose public holidays count, such as CN")] = "",
 ) -> None:
-    """Replay a recorded year through the leak core, strictly causal, and score it by the competition's rules."""
-    from detect.leak.evaluate import evaluate
+    """Replay a recorded year through the leak core, strictly causal, and score it by the competition's rules.
 
+    A folder without pressures goes through the flow watch alone: which zone, since when, how much.
+    """
+    from detect.leak.evaluate import evaluate
+    from detect.leak.evaluate_flow import evaluate_folder, has_pressures
+
+    if not has_pressures(folder):
+        with progress_bar(folder.name) as progress:
+            of_flow = evaluate_folder(
+                folder, network=network, country=holidays, reports_csv=reports, json=json, tz=time_zone(zone),
+                progress=progress,
+            )  # fmt: skip
+        out.print(of_flow.table, markup=False)
+        return
+    if network is None:
+        raise SettingsError(f"{folder} has pressures", advice="name the network that they stand on: --network FILE.inp")
     with progress_bar(folder.name) as progress:
-        found = evaluate(folder, network=network, reports_csv=reports, json=json, tz=time_zone(zone), progress=progress)
+        found = evaluate(
+            folder, network=network, reports_csv=reports, json=json, tz=time_zone(zone), progress=progress,
+            damage_seed=damage,
+        )  # fmt: skip
     out.print(found.table, markup=False)
 
 
@@ -50,6 +71,9 @@ def evaluate_flood(
 
     if events is None and swmm is None:
         raise SettingsError("nothing to evaluate", advice="name a file of events, or --swmm FILE.inp, or both")
+    for path in (json, forecasts):
+        if path is not None and (path.is_dir() or not path.parent.is_dir()):
+            raise SettingsError(f"{path}: cannot be written there", advice="name a file in a folder that exists")
     figures: dict[str, Any] = {}
     if events is not None:
         of_events = None if swmm is not None else forecasts

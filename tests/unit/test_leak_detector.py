@@ -9,6 +9,7 @@ import pytest
 
 from benchmarks.leak_twin import PlannedLeak, make_twin
 from detect.leak.balance import Sensors, lay_out
+from detect.leak.damage import LATE, LOST, Failing, damage
 from detect.leak.detector import LeakDetector, Plan, Report
 from detect.leak.evaluate import evaluate, replay
 from detect.leak.hydraulics import CutModel, respond
@@ -155,6 +156,19 @@ def test_evaluate_prints_the_score_beside_the_nulls(grid: Grid, tmp_path: Path) 
     assert json.loads((tmp_path / "s.json").read_text())["detector"]["found"] == 1
     assert parts == sorted(parts)
     assert parts[-1] == 1.0
+
+
+def test_damaged_input_raises_no_second_leak_and_names_who_failed(grid: Grid) -> None:
+    bad = damage(grid.recording, 2)
+    assert (bad.delay == damage(grid.recording, 2).delay).all()
+    samples = list(bad.samples())
+    assert np.isnan([sample for _, sample in samples]).mean() == pytest.approx(LOST + LATE, abs=0.01)
+    reports = replay(grid.plan, bad)
+    assert len([r for r in reports if r.kind in ("leak", "burst")]) == 1
+    doubted = {(r.column, r.reason) for r in reports if r.kind == "sensor"}
+    for fault in bad.faults:
+        if fault.kind is not Failing.DRIFT:
+            assert (fault.column, {"stuck": "sensor-flat", "unit": "sensor-unit"}[fault.kind.value]) in doubted
 
 
 def test_zones_come_from_the_meters(grid: Grid) -> None:

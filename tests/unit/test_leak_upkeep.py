@@ -29,7 +29,7 @@ def a_day(upkeep: Upkeep, values: np.ndarray | None = None) -> None:
 
 
 def close(upkeep: Upkeep, counts: dict[str, np.ndarray], *, air: float | None = None) -> list[tuple[int, str]]:
-    said = upkeep.day(counts, np.zeros((0, N)), SCATTER, air)
+    said = upkeep.day(counts, SCATTER, air)
     saved = json.loads(json.dumps(upkeep.to_json(), allow_nan=False))
     upkeep.restore(saved)
     return [(one.sensor, one.reason.value) for one in said]
@@ -85,11 +85,19 @@ def test_a_centimetre_a_week_alone_is_drift_and_a_growing_leak_is_not() -> None:
     drifting = days.copy()
     drifting[:, 5] += 0.02 * day[:, 0] / 7.0
     leaking = days - np.linspace(0.2, 1.0, N) * 0.02 * day / 7.0
-    upkeep = Upkeep(N, N)
-    (one,) = upkeep.day(NONE, drifting, SCATTER, None)
+    upkeep, other = Upkeep(N, N), Upkeep(N, N)
+    upkeep.memory.days, other.memory.days = drifting.tolist(), leaking.tolist()
+    (one,) = upkeep.day(NONE, SCATTER, None)
     assert (one.sensor, one.reason) == (5, UpkeepReason.DRIFT)
     assert one.why["drift_m_per_week"] == pytest.approx(0.02, rel=0.2)
-    assert Upkeep(N, N).day(NONE, leaking, SCATTER, None) == []
+    assert other.day(NONE, SCATTER, None) == []
+    assert upkeep.not_used.tolist() == [5]
+    a_day(upkeep)
+    assert upkeep.day(NONE, SCATTER, None) == []
+    upkeep.memory.days[-10:] = days[-10:].tolist()
+    a_day(upkeep)
+    assert [one.reason for one in upkeep.day(NONE, SCATTER, None)] == [UpkeepReason.SOUND]
+    assert upkeep.not_used.tolist() == []
 
 
 def test_a_clock_two_hours_late_is_named() -> None:
@@ -101,7 +109,7 @@ def test_a_clock_two_hours_late_is_named() -> None:
         measured = expected + 0.02 * rng.standard_normal(N)
         measured[2] = 40.0 + course[hour + 2]
         upkeep.hour(measured, measured - expected)
-    (one,) = upkeep.day(NONE, np.zeros((0, N)), SCATTER, None)
+    (one,) = upkeep.day(NONE, SCATTER, None)
     assert (one.sensor, one.reason, one.why["clock_late_by_h"]) == (2, UpkeepReason.CLOCK, 2)
 
 
