@@ -7,12 +7,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from alerts import rulefile
 from lifeline.alarm import Level
 from lifeline.asset import Name
-from lifeline.city.document import Table, parse
-from lifeline.city.fault import Faults
+from lifeline.city.document import Table
 from lifeline.city.people import Skill
-from lifeline.errors import SettingsError
 from lifeline.finding import FindingKind
 from lifeline.store.crews import CrewStanding
 from lifeline.work_order import Material, OrderState, WorkOrder
@@ -136,17 +135,7 @@ def choose(
 
 def load(path: Path) -> Rules:
     """The rules of a file. Raises SettingsError, which names file, line, column and key of every fault."""
-    faults = Faults()
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path} cannot be read: {error}", advice="correct field.dispatch_file") from error
-    table = parse(text, path.name, faults)
-    rules = _rules(table) if table is not None else None
-    if rules is None or len(faults):
-        listed = "; ".join(str(fault) for fault in faults.sorted())
-        raise SettingsError(f"{path}: {listed}", advice="mend it; alerts/dispatch.toml is the built-in one")
-    return rules
+    return rulefile.load_table(path, _rules, setting="field.dispatch_file", built_in="alerts/dispatch.toml")
 
 
 def _rules(table: Table) -> Rules:

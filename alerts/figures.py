@@ -21,8 +21,8 @@ def publish(store: Store, policy: Policy, now: datetime) -> None:
     """Sets the gauges: the rate over the last hour, the rest over the last 24. Raises StoreError."""
     limits = limits_of(policy)
     for city in cities(store):
-        hour = report(store, begin=now - timedelta(hours=1), end=now, limits=limits, city_code=city.code)
-        day = report(store, begin=now - timedelta(hours=24), end=now, limits=limits, city_code=city.code)
+        hour = report(store, begin=now - timedelta(hours=1), end=now, limits=limits, cities=[city.code])
+        day = report(store, begin=now - timedelta(hours=24), end=now, limits=limits, cities=[city.code])
         ALARM_RATE.labels(city.code).set(hour.told.mean)
         FLOOD_SHARE.labels(city.code).set(day.told.flood_share)
         CHATTERING.labels(city.code).set(len(day.listed.chattering))

@@ -7,10 +7,12 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from lifeline.city import document
+from lifeline.city.document import Table
 from lifeline.city.fault import Fault, Faults
 from lifeline.errors import SettingsError
 
 Model = TypeVar("Model", bound=BaseModel)
+Made = TypeVar("Made")
 
 
 def read(path: Path) -> str:
@@ -54,6 +56,22 @@ def load(
     made, faults = check(read(path), str(path), model, shape)
     if made is None:
         raise SettingsError(f"{what}: {'; '.join(faults)}", advice=advice)
+    return made
+
+
+def load_table(path: Path, build: Callable[[Table], Made], *, setting: str, built_in: str) -> Made:
+    """What `build` makes of a file whose faults it notes. Raises SettingsError, which names file, line, column and key
+    of every fault, the `setting` that names the file, and the file that is `built_in`."""
+    faults = Faults()
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} cannot be read: {error}", advice=f"correct {setting}") from error
+    table = document.parse(text, path.name, faults)
+    made = build(table) if table is not None else None
+    if made is None or len(faults):
+        said = "; ".join(str(fault) for fault in faults.sorted())
+        raise SettingsError(f"{path}: {said}", advice=f"mend it; {built_in} is the built-in one")
     return made
 
 

@@ -3,12 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from alerts import rulefile
 from alerts.assignment import Weights
 from lifeline.asset import Name, Shelter
-from lifeline.city.document import Table, parse
-from lifeline.city.fault import Faults
+from lifeline.city.document import Table
 from lifeline.city.people import Grade, Mode
-from lifeline.errors import SettingsError
 from lifeline.shelter import Season, ShelterMode, Task
 
 BUILT_IN = Path(__file__).with_name("shelters.toml")
@@ -73,17 +72,7 @@ class Rules:
 
 def load(path: Path) -> Rules:
     """The rules of a file. Raises SettingsError, which names file, line, column and key of every fault."""
-    faults = Faults()
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path} cannot be read: {error}", advice="correct field.shelters_file") from error
-    table = parse(text, path.name, faults)
-    rules = _rules(table) if table is not None else None
-    if rules is None or len(faults):
-        listed = "; ".join(str(fault) for fault in faults.sorted())
-        raise SettingsError(f"{path}: {listed}", advice="mend it; alerts/shelters.toml is the built-in one")
-    return rules
+    return rulefile.load_table(path, _rules, setting="field.shelters_file", built_in="alerts/shelters.toml")
 
 
 def _rules(table: Table) -> Rules:

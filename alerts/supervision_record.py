@@ -105,11 +105,12 @@ def _messages(store: Store, since: datetime, until: datetime, now: datetime) -> 
         for one in some:
             if not since <= one.sent < until:
                 continue
-            raw = one.cap.encode()
+            written = bulletins.published(store, one.identifier).cap
+            raw = written.encode()
             sent += 1
             actual += one.status == "Actual"
             valid += not cap.faults(markup.read(raw))
-            equal += cap.compose(cap.parse(raw)) == one.cap
+            equal += cap.compose(cap.parse(raw)) == written
     return Messages(sent, actual, valid, equal)
 
 

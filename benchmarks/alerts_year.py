@@ -30,7 +30,7 @@ def measure(share: float = 1.0) -> list[Figure]:
         put_sensors(store, {one.sensor_ids[0] for one in floods})
         show = Rehearsal(store, begin, random.Random(3))
         show.run(made)
-        found = report(store, begin=begin, end=end, limits=Limits(), city_code=CITY)
+        found = report(store, begin=begin, end=end, limits=Limits(), cities=[CITY])
     told, listed, answers = found.told, found.listed, found.answers
     return [
         Figure(f"findings in {days} days ({'recorded floods' if file else 'made up'})", len(made), ""),

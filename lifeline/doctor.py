@@ -16,9 +16,10 @@ from lifeline.errors import LifelineError
 from lifeline.liveness import Allowance, troubles
 from lifeline.mqtt import BACKLOG_TOPIC, BrokerAddress
 from lifeline.settings import Settings
+from lifeline.store import notices
 from lifeline.store.cities import cities
 from lifeline.store.devices import lives
-from lifeline.store.health import edition, outbox, server_time
+from lifeline.store.health import edition, server_time
 from lifeline.store.migrate import pending
 from lifeline.store.partitions import layout, shares
 from lifeline.store.pool import Store
@@ -277,12 +278,11 @@ def partition_check(store: Store, settings: Settings) -> Check:
 
 def outbox_check(store: Store) -> Check:
     """Notices that wait or were given up. Raises StoreError."""
-    seen = outbox(store)
-    text = f"{seen.waiting:,} waiting, {seen.dead:,} given up, {seen.delivered:,} delivered"
-    if seen.dead:
-        return Check(
-            "outbox", Verdict.FAULT, f"{text}; last: {seen.last_error}", "mend the channel, then send them again"
-        )
+    waiting, dead = notices.counts(store)
+    delivered, last_error = notices.outcomes(store)
+    text = f"{waiting:,} waiting, {dead:,} given up, {delivered:,} delivered"
+    if dead:
+        return Check("outbox", Verdict.FAULT, f"{text}; last: {last_error}", "mend the channel, then send them again")
     return Check("outbox", Verdict.OK, text)
 
 

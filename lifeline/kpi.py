@@ -85,7 +85,7 @@ def measure(
     counts = Counter((one.at - begin) // window for one in inside)
     floods = sum(1 for number in counts.values() if number / operators > limits.flood_above)
     by_subject = Counter(one.subject for one in inside)
-    stale_before = end - timedelta(seconds=limits.stale_after_s)
+    stale = timedelta(seconds=limits.stale_after_s)
     return Kpi(
         begin=begin,
         end=end,
@@ -96,7 +96,7 @@ def measure(
         flood_share=floods / windows,
         top=tuple((subject, number, number / len(inside)) for subject, number in by_subject.most_common(10)),
         chattering=chattering(inside, limits),
-        stale=tuple(sorted((s for s in standing if s.touched_at <= stale_before), key=lambda s: s.touched_at)),
+        stale=tuple(sorted((s for s in standing if end - s.touched_at >= stale), key=lambda s: s.touched_at)),
     )
 
 

@@ -15,7 +15,7 @@ from lxml import etree
 
 from lifeline.alarm import Level
 from lifeline.provision import WORDS, Provision
-from lifeline.store.bulletin_feed import Entry
+from lifeline.store.bulletins import Entry
 
 MEDIA_TYPE = "application/atom+xml"
 CAP_MEDIA_TYPE = "application/cap+xml"

@@ -21,7 +21,7 @@ from console.api.tagging import has
 from lifeline.clock import Clock
 from lifeline.errors import NotFoundError
 from lifeline.settings import Settings
-from lifeline.store import bulletin_feed, bulletins
+from lifeline.store import bulletins
 from lifeline.store.bulletins import Published
 from lifeline.store.pool import Store
 
@@ -65,8 +65,8 @@ def router(store: Store, clock: Clock, settings: Settings) -> APIRouter:
         limit: int, cache: str,
     ) -> Response:  # fmt: skip
         now = clock.now()
-        changed = bulletin_feed.changed_at(store, now=now, status=status, cities=cities)
-        rows = bulletin_feed.entries(
+        changed = bulletins.changed_at(store, now=now, status=status, cities=cities)
+        rows = bulletins.feed(
             store, now=now, status=status, cities=cities, in_force=not history, before=before, limit=limit
         )
         base = _address(request, settings)

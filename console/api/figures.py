@@ -1,18 +1,21 @@
 """Figures: how the operations centre does, what zones take and lose by day, what water is foreseen."""
 
 from datetime import date, datetime, timedelta
-from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from fastapi import APIRouter, Request
+from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from console.api.documents import Page
-from console.api.parameters import City, Kind, Limit, cities_of, following, span
+from console.api.parameters import After, City, Kind, Limit, cities_of, page_of, span
 from console.api.problem import responses
 from console.feed import Feed
 from lifeline.clock import Clock
-from lifeline.store import flood_forecasts, kpis, zone_days
+from lifeline.kpi import Limits
+from lifeline.store import flood_forecasts, zone_days
+from lifeline.store.alarm_figures import report
+from lifeline.store.flood_forecasts import FloodForecast
 from lifeline.store.pool import Store
+from lifeline.zone_day import ZoneDay
 
 _DAYS = timedelta(days=30)
 
@@ -20,7 +23,6 @@ _DAYS = timedelta(days=30)
 class LevelFigures(BaseModel):
     """Alarms of a level that opened in the span; medians in seconds, null where nothing was done."""
 
-    model_config = ConfigDict(from_attributes=True)
     level: int
     alarms: int
     seen: int
@@ -32,9 +34,8 @@ class LevelFigures(BaseModel):
 
 
 class TenMinutes(BaseModel):
-    """Alarms that opened in ten minutes; more than ten are a flood of alarms (EEMUA 191)."""
+    """Alarms that asked for a person in ten minutes; more than ten are a flood of alarms (EEMUA 191)."""
 
-    model_config = ConfigDict(from_attributes=True)
     at: datetime
     alarms: int
 
@@ -42,7 +43,6 @@ class TenMinutes(BaseModel):
 class SourceFigures(BaseModel):
     """What rang most often."""
 
-    model_config = ConfigDict(from_attributes=True)
     subject: str
     title_zh: str
     title_en: str
@@ -71,46 +71,6 @@ class KpiDocument(BaseModel):
     channels: list[ChannelFigures]
 
 
-class ZoneDayDocument(BaseModel):
-    """The water balance of a zone on a local day; null is not known."""
-
-    model_config = ConfigDict(from_attributes=True)
-    zone_id: str
-    city_code: str
-    day: date
-    hours: float = Field(description="of the day whose balance is known")
-    inflow_m3: float
-    night_flow_m3_per_h: float | None
-    night_use_m3_per_h: float | None
-    loss_m3: float | None
-    told_loss_m3: float
-    cost: float | None
-    currency: str | None
-    counted_at: datetime
-
-
-class FloodForecastDocument(BaseModel):
-    """What is foreseen at one place. Lists by level, blue to red; quantiles are 10, 50, 90 % of the highest depth."""
-
-    model_config = ConfigDict(from_attributes=True)
-    sensor_id: str
-    city_code: str
-    made_at: datetime
-    rung: str = Field(description="what it rests on: full, no-rain-forecast, linear, thresholds")
-    model_id: int | None
-    depth_m: float
-    data_age_s: float
-    levels_m: list[float]
-    probability_30: list[float]
-    probability_60: list[float]
-    quantiles_30_m: list[float]
-    quantiles_60_m: list[float]
-    crossing_min: list[float | None]
-    warned: str
-    reasons: list[str]
-    closure: dict[str, Any] | None
-
-
 def router(store: Store, feed: Feed, clock: Clock) -> APIRouter:
     """The addresses /kpis, /zone-days and /flood-forecasts."""
     routes = APIRouter(tags=["figures"])
@@ -126,15 +86,29 @@ def router(store: Store, feed: Feed, clock: Clock) -> APIRouter:
         """How alarms of [start, end) were met: by level, ten minutes, source and channel; of the last day where no
         time is given."""
         start, end = span(clock, start, end)
-        found = kpis.kpis(store, cities=cities_of(request, city), start=start, end=end)
+        cities = cities_of(request, city)
+        if end <= start:
+            return KpiDocument(start=start, end=end, levels=[], ten_minutes=[], sources=[], channels=[])
+        found = report(store, begin=start, end=end, limits=Limits(), cities=cities)
         return KpiDocument(
             start=start,
             end=end,
-            levels=[LevelFigures.model_validate(row) for row in found.alarms],
-            ten_minutes=[TenMinutes.model_validate(row) for row in found.tens],
-            sources=[SourceFigures.model_validate(row) for row in found.sources],
-            channels=[ChannelFigures.model_validate(row) for row in found.notices],
-        )
+            levels=[
+                LevelFigures(
+                    level=level, alarms=own.alarms, seen=own.acknowledged, sent=own.dispatched, mended=own.mitigated,
+                    closed=own.closed, seen_s=own.to_acknowledge_s, sent_s=own.to_dispatch_s,
+                )
+                for level, own in found.levels.items()
+            ],
+            ten_minutes=[TenMinutes(at=at, alarms=alarms) for at, alarms in found.tens],
+            sources=[
+                SourceFigures(
+                    subject=subject, title_zh=found.titles[subject].zh, title_en=found.titles[subject].en, alarms=number
+                )
+                for subject, number, _ in found.listed.top
+            ],
+            channels=[ChannelFigures.model_validate(row) for row in found.channels],
+        )  # fmt: skip
 
     @routes.get("/zone-days", responses=responses())
     def balances(
@@ -144,11 +118,9 @@ def router(store: Store, feed: Feed, clock: Clock) -> APIRouter:
         zone: Kind = None,
         first: date | None = None,
         last: date | None = None,
-        after: Annotated[
-            str, Query(max_length=80, pattern=r"^[^\x00]*$", description="only what sorts after this day/zone")
-        ] = "",
+        after: After = "",
         limit: Limit = 100,
-    ) -> Page[ZoneDayDocument]:
+    ) -> Page[ZoneDay]:
         """Water balances of zones by local day, oldest first, both ends included; of 30 days where no day is given."""
         last = last or clock.now().date() + timedelta(days=1)
         first = first or (last - _DAYS if last > date.min + _DAYS else date.min)
@@ -161,16 +133,20 @@ def router(store: Store, feed: Feed, clock: Clock) -> APIRouter:
             ),
             key=lambda row: row[0],
         )
-        found = [row for row in rows if row[0] > after]
-        return Page(
-            items=[ZoneDayDocument.model_validate(day) for _, day in found[:limit]],
-            next=following(request, after=found[limit - 1][0], first=first, last=last) if len(found) > limit else None,
-        )
+        return page_of(request, rows, after=after, limit=limit, first=first, last=last)
 
     @routes.get("/flood-forecasts", responses=responses())
-    def forecasts(request: Request, city: City = None) -> Page[FloodForecastDocument]:
-        """The newest forecast of each place that water may take, the likeliest of each city first."""
-        rows = [one for code in codes(request, city) for one in flood_forecasts.of_city(store, code)]
-        return Page(items=[FloodForecastDocument.model_validate(row) for row in rows])
+    def forecasts(request: Request, city: City = None, after: After = "", limit: Limit = 1000) -> Page[FloodForecast]:
+        """The newest forecast of each place that water may take, by city and place. Lists by level, blue to red;
+        quantiles are 10, 50, 90 % of the highest depth; `rung` is what it rests on."""
+        rows = sorted(
+            (
+                (f"{code}/{one.sensor_id}", one)
+                for code in codes(request, city)
+                for one in flood_forecasts.of_city(store, code)
+            ),
+            key=lambda row: row[0],
+        )
+        return page_of(request, rows, after=after, limit=limit)
 
     return routes

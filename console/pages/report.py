@@ -7,15 +7,16 @@ from typing import Any
 from fastapi import Request
 from nicegui import ui
 
+from console.pages import export
 from console.pages.desk import Desk
 from console.pages.frame import Frame
+from console.pages.leaves import sheets
 from console.pages.parts import Leaf
 from lifeline.errors import StoreError
-from lifeline.store.kpis import Kpis, kpis
+from lifeline.kpi import Limits
+from lifeline.store.alarm_figures import Report, report
 
 _SPANS = (1, 7, 30, 365)
-_FLOOD = 10
-"""alarms in ten minutes beyond which nobody can follow (EEMUA 191)"""
 Json = dict[str, Any]
 
 
@@ -31,6 +32,7 @@ class ReportPage:
             self._leaf = Leaf()
         self._leaf.show(texts=desk.texts.part("detail", "act", "list"), leaf=self._page(None))
         self._leaf.told("act", self._choose)
+        self._leaf.told("csv", lambda _: self._take_along())
         self._frame.later(self._draw())
 
     def _choose(self, told: Json) -> None:
@@ -38,6 +40,9 @@ class ReportPage:
         if days in {str(one) for one in _SPANS}:
             self._days = int(days)
         self._again()
+
+    def _take_along(self) -> None:
+        export.give(f"report-{self._days}d", sheets(self._leaf.shown("leaf")), now=self._desk.clock.now())
 
     def _again(self) -> None:
         self._frame.remember(days=self._days)
@@ -47,18 +52,23 @@ class ReportPage:
         end = self._desk.clock.now()
         try:
             found = await asyncio.to_thread(
-                kpis, self._desk.store, cities=self._frame.scope, start=end - timedelta(days=self._days), end=end
+                report,
+                self._desk.store,
+                begin=end - timedelta(days=self._days),
+                end=end,
+                limits=Limits(),
+                cities=self._frame.scope,
             )
         except StoreError:
             self._frame.say(self._desk.texts("error.store"), "negative")
             return
         self._leaf.show(leaf=self._page(found))
 
-    def _page(self, found: Kpis | None) -> Json:
+    def _page(self, found: Report | None) -> Json:
         texts = self._desk.texts
         page: Json = {
             "id": "report", "title": texts("page.report"), "sub": texts("list.days", n=self._days), "chip": "",
-            "version": None, "facts": [], "pictures": [], "tables": [], "number": "",
+            "version": None, "facts": [], "pictures": [], "tables": [], "number": "", "hint": "",
             "actions": [
                 {"action": f"days-{n}", "label": texts("list.days", n=n), "main": n == self._days, "confirm": ""}
                 for n in _SPANS
@@ -66,15 +76,12 @@ class ReportPage:
         }  # fmt: skip
         if found is None:
             return page
-        alarms = sum(row.alarms for row in found.alarms)
-        worst = max((row.alarms for row in found.tens), default=0)
-        flooded = sum(row.alarms > _FLOOD for row in found.tens)
-        tens = self._days * 144
+        listed = found.listed
         facts = [
-            ("report.alarms", str(alarms)),
-            ("report.per_ten", f"{alarms / tens:.3f}"),
-            ("report.worst", str(worst)),
-            ("report.flooded", f"{100 * flooded / tens:.2f} %"),
+            ("report.alarms", str(listed.told)),
+            ("report.per_ten", f"{listed.mean:.3f}"),
+            ("report.worst", str(listed.worst)),
+            ("report.flooded", f"{100 * listed.flood_share:.2f} %"),
         ]
         return page | {
             "facts": [{"label": texts(key), "text": text} for key, text in facts],
@@ -90,17 +97,18 @@ class ReportPage:
                     ],
                     "rows": [
                         [
-                            texts(f"level.full.{row.level}"), row.alarms, row.seen, _span(row.seen_s), row.sent,
-                            _span(row.sent_s), row.mended, row.closed,
+                            texts(f"level.full.{level}"), own.alarms, own.acknowledged, _span(own.to_acknowledge_s),
+                            own.dispatched, _span(own.to_dispatch_s), own.mitigated, own.closed,
                         ]
-                        for row in found.alarms
+                        for level, own in found.levels.items()
                     ],
                 },
                 {
                     "title": texts("report.sources"),
                     "columns": [texts("list.alarm"), texts("list.number"), texts("report.alarms")],
                     "rows": [
-                        [texts.name(row.title_zh, row.title_en), row.subject, row.alarms] for row in found.sources
+                        [texts.name(found.titles[subject].zh, found.titles[subject].en), subject, number]
+                        for subject, number, _ in listed.top
                     ],
                 },
                 {
@@ -113,7 +121,7 @@ class ReportPage:
                     ],
                     "rows": [
                         [row.channel, row.notices, row.delivered, row.dead, _span(row.delivered_s)]
-                        for row in found.notices
+                        for row in found.channels
                     ],
                 },
             ],

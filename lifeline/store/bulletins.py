@@ -55,8 +55,9 @@ class Draft:
 
 
 @dataclass(frozen=True, slots=True)
-class Published:
-    """A message of the feed with both forms as XML; `approved_by` is empty for exercises."""
+class Entry:
+    """A message of the feed without its body; `chain`: identifier of the first one of its event, which was sent at
+    `first_sent`; `approved_by` is empty for exercises."""
 
     bulletin_id: int
     identifier: str
@@ -68,9 +69,23 @@ class Published:
     level: Level
     sent: datetime
     expires: datetime
-    approved_by: str
+    sender: str
+    event: str
     headline: str
     description: str
+    provisions: tuple[str, ...]
+    first_sent: datetime
+    approved_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A message as it was sent: both forms as XML."""
+
+    identifier: str
+    city_code: str
+    status: str
+    sent: datetime
     cap: str
     national: str
 
@@ -89,18 +104,26 @@ def feed(
     *,
     now: datetime,
     status: str | None = None,
-    city_code: str | None = None,
+    cities: Collection[str] | None = None,
     in_force: bool = True,
     before: int | None = None,
     limit: int = 100,
-) -> list[Published]:
-    """Public messages, newest first. `in_force`: only the last message of each event, as long as it has neither expired
-    nor cancelled; `before`: only bulletin ids below it, for the next page. Raises StoreError."""
-    values = {
-        "now": now, "status": status, "city_code": city_code, "in_force": in_force, "before": before, "limit": limit,
-    }  # fmt: skip
+) -> list[Entry]:
+    """Messages of some cities or all, newest first. `in_force`: only the last one of each event, as long as it has
+    neither expired nor cancelled; `before`: only bulletin ids below it, for the next page. Raises StoreError."""
+    values = {"now": now, "in_force": in_force, "before": before, "limit": limit, **_which(status, cities)}
     with store.transaction() as connection:
-        return [_published(row) for row in connection.execute(_SQL["feed"], values)]
+        return [_entry(row) for row in connection.execute(_SQL["feed"], values)]
+
+
+def changed_at(
+    store: Store, *, now: datetime, status: str | None = None, cities: Collection[str] | None = None
+) -> datetime | None:
+    """When a message of the feed last came or ran out; None: there has been none. Raises StoreError."""
+    with store.transaction() as connection:
+        row: Any = connection.execute(_SQL["changed"], {"now": now, **_which(status, cities)}).fetchone()
+        found: datetime | None = row.at
+        return found
 
 
 def published(store: Store, identifier: str) -> Published:
@@ -109,7 +132,7 @@ def published(store: Store, identifier: str) -> Published:
         row = connection.execute(_SQL["one"], {"identifier": identifier}).fetchone()
         if row is None:
             raise NotFoundError(f"there is no message {identifier}", advice="look at the feed")
-        return _published(row)
+        return Published(*row)
 
 
 def approve(store: Store, alarm_id: int, *, by: str, now: datetime) -> None:
@@ -190,5 +213,9 @@ def add(connection: Connection, draft: Draft) -> int:
     return int(row.bulletin_id)
 
 
-def _published(row: Any) -> Published:
-    return Published(**{**row._asdict(), "level": Level(row.level), "approved_by": row.approved_by or ""})
+def _which(status: str | None, cities: Collection[str] | None) -> dict[str, Any]:
+    return {"status": status, "cities": None if cities is None else sorted(cities)}
+
+
+def _entry(row: Any) -> Entry:
+    return Entry(**{**row._asdict(), "level": Level(row.level), "provisions": tuple(row.provisions)})

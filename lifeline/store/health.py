@@ -1,4 +1,4 @@
-"""How the database itself and the outbox stand: what the doctor asks."""
+"""How the database itself stands: what the doctor asks."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,16 +19,6 @@ class Edition:
     license: str
 
 
-@dataclass(frozen=True, slots=True)
-class Outbox:
-    """Notices by state."""
-
-    waiting: int
-    dead: int
-    delivered: int
-    last_error: str | None
-
-
 def edition(store: Store) -> Edition:
     """Raises StoreError."""
     return Edition(*_one(store, "edition"))
@@ -38,11 +28,6 @@ def server_time(store: Store) -> datetime:
     """The database's clock. Raises StoreError."""
     now: datetime = _one(store, "server_time").now
     return now
-
-
-def outbox(store: Store) -> Outbox:
-    """Raises StoreError."""
-    return Outbox(*_one(store, "outbox"))
 
 
 def _one(store: Store, name: str) -> Any:

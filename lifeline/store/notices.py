@@ -219,6 +219,13 @@ def counts(store: Store) -> tuple[int, int]:
         return row.waiting, row.dead
 
 
+def outcomes(store: Store) -> tuple[int, str | None]:
+    """How many notices were delivered, and why the last one that was given up was. Raises StoreError."""
+    with store.transaction() as connection:
+        row: Any = connection.execute(_SQL["outcomes"]).fetchone()
+        return row.delivered, row.last_error
+
+
 def _notice(row: Any) -> Notice:
     fallbacks = tuple((one["channel"], one["address"]) for one in row.fallbacks)
     return Notice(**{**row._asdict(), "state": NoticeState(row.state), "fallbacks": fallbacks})

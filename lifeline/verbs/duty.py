@@ -133,8 +133,8 @@ def warning_show(
         raise SettingsError(f"--form {form!r}", advice="cap or national")
     with open_store() as store:
         if identifier:
-            one = bulletins.published(store, identifier)
-            out.print(one.cap if form == "cap" else one.national, markup=False, end="")
+            found = bulletins.published(store, identifier)
+            out.print(found.cap if form == "cap" else found.national, markup=False, end="")
             return
         table = Table("identifier", "status", "type", "level", "until", "approved by", "headline")
         for one in bulletins.feed(store, now=SystemClock().now()):
@@ -165,7 +165,7 @@ def kpi(
             begin=now - timedelta(hours=hours),
             end=now,
             limits=limits,
-            city_code=city or None,
+            cities=[city] if city else None,
             operators=operators,
         )
     table = Table("", "told (busiest receiver)", "on the list", "limit", title=f"last {hours:g} h")

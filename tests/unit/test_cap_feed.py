@@ -12,7 +12,7 @@ from console.api import atom, cap_feed, problem
 from lifeline.alarm import Level
 from lifeline.clock import SystemClock
 from lifeline.settings import Settings
-from lifeline.store.bulletin_feed import Entry
+from lifeline.store.bulletins import Entry
 from lifeline.store.pool import Store
 
 START = datetime(2026, 7, 20, 8, 0, tzinfo=UTC)
@@ -24,7 +24,7 @@ HEADING = atom.Heading(
 ENTRY = Entry(
     7, "test-220100-1-exercise-2", "test-220100-1-exercise-1", 1, "220100", "Exercise", "Update", Level.RED,
     START, START + timedelta(hours=3), "test", "城市内涝", "【演练】某单位发布城市内涝红色预警", "【演练】积水。",
-    ("P6.5", "P11.1"), START - timedelta(hours=1),
+    ("P6.5", "P11.1"), START - timedelta(hours=1), "",
 )  # fmt: skip
 
 

@@ -117,6 +117,12 @@ ORDER BY notice_id
 SELECT count(*) FILTER (WHERE state = 'waiting') AS waiting, count(*) FILTER (WHERE state = 'dead') AS dead
 FROM notice WHERE state IN ('waiting', 'dead')
 
+-- name: outcomes
+-- How many notices were delivered, and why the last one was given up.
+SELECT count(*) AS delivered,
+       (SELECT last_error FROM notice WHERE state = 'dead' ORDER BY notice_id DESC LIMIT 1) AS last_error
+FROM notice WHERE state = 'delivered'
+
 -- name: bury
 -- Gives up what waits for a channel that is not in the settings any more.
 UPDATE notice SET state = 'dead', leased_until = NULL, last_error = format('the settings have no channel %%L', channel)
