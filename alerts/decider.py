@@ -9,6 +9,7 @@ from alerts.bulletins import Bulletins
 from alerts.caller import Caller
 from alerts.inforce import Rules
 from alerts.lifecycle import Decision, Step, Why
+from alerts.summoner import Summoner
 from alerts.surroundings import Surroundings
 from alerts.teller import ACTOR, Teller, scene_of
 from lifeline import log
@@ -41,6 +42,7 @@ class Decider:
         self._surroundings = Surroundings(store)
         self._teller = Teller(settings)
         self._caller = Caller(settings)
+        self._summoner = Summoner(settings)
         self._bulletins = Bulletins(settings.alerts)
         self._careful = 0
 
@@ -77,6 +79,7 @@ class Decider:
         self._teller.work(opened, policy, known)
         if known is not None:
             self._caller.work(opened, policy, known)
+        self._summoner.work(opened)
         self._bulletins.work(opened, policy)
         return bool(findings)
 

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from datetime import timedelta
 
-from alerts import field, figures
+from alerts import channel_trial, field, figures
 from alerts.channels import channels_of
 from alerts.courier import LANES, Bell, Lane, Outage
 from alerts.decider import NAME, Decider
@@ -55,6 +55,11 @@ def run(settings: Settings, *, stop: threading.Event, clock: Clock) -> None:
                 ("decide", lambda halt: _decide(store, decider, settings.alerts.poll_s, clock, halt)),
                 ("outbox", lambda halt: _watch_outbox(store, list(bells.values()), settings.alerts.poll_s, halt)),
                 ("field", lambda halt: field.run(store, settings.field, of_field, clock, halt)),
+                *(
+                    [("trials", lambda halt: channel_trial.run(store, channels, settings.alerts, clock, halt))]
+                    if settings.alerts.channel_test_h
+                    else []
+                ),
                 ("beat", lambda halt: _beat(store, list(channels), rules, of_field, clock, halt)),
                 *((f"lane-{number}", lane.run) for number, lane in enumerate(lanes)),
             ],

@@ -18,6 +18,7 @@ from lifeline.errors import (
 )
 from lifeline.verbs import (
     audit,
+    channels,
     city,
     devices,
     dispatch,
@@ -57,6 +58,7 @@ app.add_typer(policy.app, name="policy")
 app.add_typer(duty.roster_app, name="roster")
 app.add_typer(duty.warning_app, name="warning")
 app.add_typer(duty.app)
+app.add_typer(channels.app, name="channels")
 app.add_typer(audit.app, name="audit")
 app.add_typer(drill.app)
 app.add_typer(dispatch.app, name="dispatch")

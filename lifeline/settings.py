@@ -98,6 +98,12 @@ class AlertsSettings(BaseModel):
     fallback_attempts: int = Field(4, gt=0, description="attempts before a notice goes to the fallback of its channel")
     roster_file: str = Field("", description="who is on duty (docs/alarms.md); empty: nobody is called by name")
     users_file: str = Field("", description="critical users, CSV (docs/alarms.md); empty: none are known")
+    channel_test_h: float = Field(
+        24.0, ge=0, description="hours between harmless test messages to each channel; 0: channels are not tested"
+    )
+    crew_channels: dict[str, str] = Field(
+        {}, description="channel for each kind of contact in crews.csv, such as mailto: its name; empty: none is used"
+    )
     answer_secret: SecretStr = Field(
         SecretStr(""), description="signs the links by which people answer, 16 characters or more; empty: no links"
     )
@@ -123,7 +129,7 @@ class ConsoleSettings(BaseModel):
     silent_intervals: float = Field(
         3.0, gt=1, description="a sensor whose newest reading is older than this many of its intervals is silent"
     )
-    tile_url: str = Field("", description="base map, XYZ tiles: https://host/{z}/{x}/{y}.png; empty: none")
+    tile_url: str = Field("", description="base map: XYZ or WMTS addresses of tiles, with spaces between layers; empty: none")
     public_warnings: bool = Field(
         False, description="whether anybody reads the Actual public messages without a log-in (docs/api.md)"
     )

@@ -40,7 +40,8 @@ class Downlink:
         return max(1, len(letter.payload.get("events", ())))
 
     def deliver(self, letter: Letter) -> None:
-        """Publishes the letter's alarms and waits for the device. Raises DeliveryError."""
+        """Publishes the letter's alarms and waits for the device; one without alarms asks the broker only. Raises
+        DeliveryError."""
         done = threading.Event()
         client = self._address.client(f"lifeline-downlink-{uuid.uuid4().hex[:12]}")
         subscribed = threading.Event()
@@ -72,7 +73,8 @@ class Downlink:
             if not subscribed.wait(self._timeout_s) or refused:
                 said = refused[0] if refused else "no answer in time"
                 raise DeliveryError(f"broker: {said}", advice="see user and password in its address")
-            for topic, payload in messages(letter):
+            said_on = messages(letter)
+            for topic, payload in said_on:
                 sent = client.publish(topic, payload, qos=1, retain=True)
                 if sent.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
                     raise DeliveryError("the broker is away", advice="see that the broker runs")
@@ -80,7 +82,7 @@ class Downlink:
                     sent.wait_for_publish(self._timeout_s)
                 if not sent.is_published():
                     raise DeliveryError("the broker did not confirm", advice="see that the broker runs")
-            if self._confirm and not done.wait(self._timeout_s):
+            if self._confirm and said_on and not done.wait(self._timeout_s):
                 raise DeliveryError(
                     "no device confirmed", advice=f"see that the device answers on {letter.address}/ack"
                 )

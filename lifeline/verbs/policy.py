@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from lifeline import settings as settings_module
@@ -52,7 +53,7 @@ def diff(
     changes = list(differences(before, after))
     table = Table("field", "now", "then")
     for place, old, new in changes:
-        table.add_row(place, _shown(old), _shown(new))
+        table.add_row(*map(escape, (place, _shown(old), _shown(new))))
     out.print(table if changes else "nothing changes")
 
 
@@ -138,10 +139,11 @@ def _from_store(store: Any, since: datetime) -> Iterator[Finding]:
 
 def _from_file(path: Path) -> Iterator[Finding]:
     """Findings as a file has them (docs/alarms.md), times in ISO 8601. Raises SettingsError with the line."""
+    from alerts import rulefile
     from lifeline.asset import Position
     from lifeline.finding import FindingKind, Phase
 
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(rulefile.read(path).splitlines(), start=1):
         if not line.strip():
             continue
         try:
@@ -183,8 +185,10 @@ def _show(found: Any, before: str, after: str) -> None:
     for step in ("escalate", "lower", "clear", "return", "update", "ignore"):
         table.add_row(f"steps: {step}", str(found.before.steps[step]), str(found.after.steps[step]))
     out.print(table)
-    out.print(f"{len(found.changes):,} findings are judged differently")
-    for change in found.changes[:_SHOWN]:
+    moved = [one for one in found.changes if one.before.level is not one.after.level]
+    alike = [one for one in found.changes if one.before.level is one.after.level]
+    out.print(f"{len(moved):,} findings get another level, {len(alike):,} the same for another reason")
+    for change in [*moved, *alike][:_SHOWN]:
         one = change.finding
         out.print(
             f"  {one.detected_at:%Y-%m-%d %H:%M} {one.subject}: {change.before.reason} -> {change.after.reason}",

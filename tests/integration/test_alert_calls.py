@@ -14,14 +14,16 @@ from alerts.inforce import Rules
 from alerts.policy import BUILT_IN
 from lifeline.alarm import AlarmAction, AlarmState, Level
 from lifeline.answer_link import AnswerLink, AnswerLinkError, Refusal, sign, verify
+from lifeline.asset import Name
 from lifeline.clock import SetClock
 from lifeline.errors import SettingsError
 from lifeline.finding import FindingKind, Phase
 from lifeline.settings import Settings
-from lifeline.store import alarms, answers, audit, bulletins, duty, findings, warnings
+from lifeline.store import alarms, answers, audit, bulletins, dispatch, duty, findings, notices, warnings
 from lifeline.store.answers import Outcome
 from lifeline.store.pool import Store
 from lifeline.warning import Hazard, WeatherWarning
+from lifeline.work_order import Material, OrderAction
 from tests.alert_parts import FLOOD, START, later, load_city
 
 SECRET = "sixteen or more characters"
@@ -312,3 +314,42 @@ def test_what_flickers_is_held_back_and_what_lasts_is_told(desk: Desk) -> None:
     desk.wait(75)
     assert len(desk.notices("ops@city.example")) == 1
     assert alarms.alarms(desk.store, live_only=True)[0].state is AlarmState.OPEN
+
+
+def test_a_crew_is_told_once_of_each_offer_at_the_contact_of_its_pack(desk: Desk) -> None:
+    with desk.store.transaction() as connection:
+        connection.execute(
+            """INSERT INTO crew (crew_id, city_code, name_zh, name_en, district, lon, lat, skills, people, contact)
+               VALUES ('CC-CR-1', '220100', '一队', 'Crew 1', '220102', 125.3, 43.9, '{flood}', 4,
+                   'mailto:cr-1@city.example?subject=x'),
+                   ('CC-CR-2', '220100', '二队', 'Crew 2', '220102', 125.3, 43.9, '{flood}', 4, 'tel:+86-431-1')"""
+        )
+    alerts = desk.settings.alerts.model_copy(update={"crew_channels": {"mailto": "mail"}})
+    settings = desk.settings.model_copy(update={"alerts": alerts})
+    desk.decider = Decider(desk.store, settings, desk.rules, desk.clock)
+    desk.found(RED)
+    (alarm,) = alarms.alarms(desk.store, live_only=True)
+    pump = Material(Name("水泵", "pump"), "2")
+    order = dispatch.open_order(
+        desk.store, alarm.alarm_id, skills=("flood",), materials=(pump,), who="li", reason="r", now=desk.clock.now()
+    )
+    for crew in ("CC-CR-1", "CC-CR-2"):
+        dispatch.offer(
+            desk.store, order.order_id, crew_id=crew, answer_by=START + timedelta(minutes=5), minutes=7.0, reasons=(),
+            who="li", now=desk.clock.now(),
+        )  # fmt: skip
+        desk.work()
+        desk.wait(30)
+        dispatch.by_system(
+            desk.store, order.order_id, OrderAction.TIME_OUT, now=desk.clock.now(), reason="late", who="li"
+        )
+    (told,) = desk.notices("cr-1@city.example")
+    assert told.subject_line.startswith(f"【派单 {order.order_id}】【红色 I级】")
+    for words in ("一队：请接单", "7 分钟", "- 水泵 2", "2026-07-20 16:05:00", "https://ops.example/crew"):
+        assert words in told.body, told.body
+    assert told.payload["order"]["crew_id"] == "CC-CR-1"
+    assert [one.address for one in notices.notices_of(desk.store, alarm.alarm_id)].count("cr-1@city.example") == 1
+    assert desk.notices("+86-431-1") == [], "no channel takes such a contact"
+    unknown = alerts.model_copy(update={"crew_channels": {"mailto": "nobody"}})
+    with pytest.raises(SettingsError, match="nobody"):
+        Decider(desk.store, desk.settings.model_copy(update={"alerts": unknown}), desk.rules, desk.clock)

@@ -8,15 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from alerts import channel_trial
 from alerts.channels.double import ChannelDouble
 from alerts.channels.port import Letter
 from alerts.courier import Bell, Lane, Outage, backoff_s
+from alerts.watchman import watch_channels
 from lifeline.clock import SetClock
 from lifeline.errors import DeliveryError
-from lifeline.settings import AlertsSettings
-from lifeline.store import notices
+from lifeline.settings import AlertsSettings, ChannelSettings
+from lifeline.store import findings, notices
 from lifeline.store.notices import GOOD_NEWS, Draft, Notice, NoticeState
 from lifeline.store.pool import Store
+from tests.alert_parts import load_city
 
 BEGIN = datetime(2026, 7, 20, tzinfo=UTC)
 SETTINGS = AlertsSettings(first_backoff_s=1.0, longest_backoff_s=64.0, attempt_limit=5)
@@ -298,3 +301,33 @@ def test_backoff_stays_within_bounds_and_grows(attempts: int, first_s: float, lo
     assert 0 < wait_s <= longest_s
     assert wait_s >= min(first_s, longest_s) / 2
     assert backoff_s(attempts + 1, first_s=first_s, longest_s=longest_s, jitter=jitter) >= wait_s
+
+
+def test_a_channel_is_tried_once_a_day_and_one_that_fails_twice_is_an_alarm(store: Store) -> None:
+    load_city(store)
+    clock, channel = SetClock(BEGIN), ChannelDouble()
+    ops = ChannelSettings(name="ops", kind="webhook", address="http://127.0.0.1:9/")
+
+    def turn(after: timedelta) -> int:
+        clock.advance(after.total_seconds())
+        channel_trial.tick(store, {"ops": channel}, AlertsSettings(channels=(ops,)), clock)
+        watch_channels(store, clock)
+        return len(channel.attempts)
+
+    def said() -> list[tuple[str, str]]:
+        return [(one.phase.value, one.reason) for one in findings.findings_after(store, 0, 10)]
+
+    assert turn(timedelta(0)) == 0, "a channel that is new is not tried at once"
+    assert turn(timedelta(hours=24)) == 1
+    assert turn(timedelta(hours=23)) == 1
+    channel.script += [DeliveryError("away"), DeliveryError("away")]
+    assert turn(timedelta(hours=1)) == 2
+    assert said() == []
+    assert turn(timedelta(minutes=10)) == 3
+    assert said() == [("onset", "test-failed")]
+    assert turn(timedelta(minutes=10)) == 4
+    assert said() == [("onset", "test-failed"), ("end", "delivers-again")]
+    (first, *_) = channel.letters
+    assert first.payload["test"] is True
+    assert first.payload["events"] == []
+    assert first.subject_line.startswith("【测试】")
