@@ -4,6 +4,8 @@ const KEPT = `lifeline.${login}.field`;
 const QUEUE = `lifeline.${login}.queue`;
 const POLL_MS = 10000;
 const TIMEOUT_MS = 20000;
+const RELEASED_MS = 300; // a click follows the finger's release
+const TYPED_MS = 5000;
 const SHAPES = { 1: "▲", 2: "◆", 3: "■", 4: "●" };
 const ROMAN = { 1: "I", 2: "II", 3: "III", 4: "IV" };
 const NEXT = { accept: "accepted", arrive: "on-site", mitigate: "mitigated" };
@@ -16,6 +18,7 @@ let refused = read(`${QUEUE}.refused`, []);
 let open = null; // the panel a person has opened: {about, panel}
 let sending = false;
 let asked = false; // the session has ended
+let quiet = 0; // until then a finger is on the glass, or somebody types
 
 const main = document.getElementById("main");
 const drafts = new Map(); // what is typed stays while the page is drawn anew
@@ -24,6 +27,9 @@ if ("serviceWorker" in navigator) navigator.serviceWorker.register("/sw.js").cat
 addEventListener("online", () => flush());
 addEventListener("offline", () => show(() => (online = false)));
 document.addEventListener("visibilitychange", () => document.hidden || flush());
+addEventListener("pointerdown", () => (quiet = Infinity), true);
+for (const end of ["pointerup", "pointercancel"]) addEventListener(end, () => (quiet = Date.now() + RELEASED_MS), true);
+for (const typed of ["input", "compositionupdate"]) addEventListener(typed, () => (quiet = Date.now() + TYPED_MS), true);
 setInterval(() => document.hidden || flush(), POLL_MS);
 setInterval(() => status(), 1000);
 draw();
@@ -109,8 +115,14 @@ async function flush() {
     online = false;
   } finally {
     sending = false;
-    draw();
+    refresh();
   }
+}
+
+// Draws what came over the net, but never under a finger or while somebody types: a tap would be lost, a digit misplaced.
+function refresh() {
+  if (Date.now() >= quiet) draw();
+  else setTimeout(refresh, RELEASED_MS);
 }
 
 // Whether an action is off the queue: done, or refused for good.
@@ -212,7 +224,7 @@ function status() {
 
 function draw() {
   status();
-  const focused = document.activeElement?.dataset?.key;
+  const typing = document.activeElement?.dataset?.key ? document.activeElement : null;
   const parts = [];
   if (asked) parts.push(h("a", { class: "login", href: `/login?next=/${language}/${kind}` }, say("field.log_in")));
   for (const [i, one] of refused.entries())
@@ -228,7 +240,11 @@ function draw() {
   }
   if (field && !online) parts.push(h("p", { class: "empty" }, say("field.as_of", { age: age(field.at) })));
   main.replaceChildren(...parts);
-  if (focused) main.querySelector(`[data-key="${focused}"]`)?.focus();
+  const anew = typing && main.querySelector(`[data-key="${typing.dataset.key}"]`);
+  if (!anew) return;
+  if (typing.value !== anew.value) typing.value = anew.value;
+  anew.replaceWith(typing); // with its caret
+  typing.focus();
 }
 
 function about(one) {

@@ -136,6 +136,14 @@ def test_a_warden_reports_in_one_tap(console: Console, browser: Browser, store: 
         expect(card).to_contain_text("Nobody has counted yet")
         card.locator("[data-do='opened']").click()
         expect(card).to_have_attribute("data-state", "open")
+        number = card.locator("input")
+        number.press_sequentially("1")
+        with phone.page.expect_response("**/api/v1/field"):  # what comes meanwhile moves no digit
+            phone.page.evaluate("dispatchEvent(new Event('online'))")
+        phone.page.wait_for_timeout(200)
+        phone.page.keyboard.type("2")
+        assert int(number.input_value()) in (12, 120)  # before or behind the 0 that stood there
+        number.fill("0")
         card.locator("[data-step='10']").click()
         card.locator("[data-step='1']").click()
         card.locator("[data-do='count']").click()
