@@ -3,8 +3,9 @@
 from datetime import datetime
 from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from console.api.instant import Instant
 from console.sensing import SensorNow
 from lifeline.alarm import SYSTEM_ACTIONS, Alarm, AlarmAction, AlarmEvent, AlarmState, allowed_actions
 from lifeline.units import SI_UNIT
@@ -170,7 +171,7 @@ class ActionRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
     version: int = Field(ge=1, description="of the alarm as the person saw it", strict=True)
     note: Note = ""
-    until: AwareDatetime | None = Field(None, description="end of a shelving; shelve needs it")
+    until: Instant | None = Field(None, description="end of a shelving; shelve needs it")
 
 
 class SensorDocument(BaseModel):

@@ -7,10 +7,11 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from console.access import FIELD, SHELTERS
 from console.api.documents import Note, Point, Title
+from console.api.instant import Instant
 from console.api.parameters import require_city
 from console.api.problem import responses
 from console.api.shelters import ShelterDocument, looks_after
@@ -85,7 +86,7 @@ class FieldAction(BaseModel):
             pattern=r"^(accept|decline|on-my-way|arrive|mitigate|note|help|opened|full|reopened|count|current|need)$"
         ),
     ]
-    at: AwareDatetime
+    at: Instant
     note: Note = ""
     what: Lack = Lack.OTHER
     people: int | None = Field(None, ge=0, le=100_000, strict=True)

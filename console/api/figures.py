@@ -3,9 +3,10 @@
 from datetime import date, datetime, timedelta
 
 from fastapi import APIRouter, Request
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict
 
 from console.api.documents import Page
+from console.api.instant import Instant
 from console.api.parameters import After, City, Kind, Limit, cities_of, page_of, span
 from console.api.problem import responses
 from console.feed import Feed
@@ -81,7 +82,7 @@ def router(store: Store, feed: Feed, clock: Clock) -> APIRouter:
 
     @routes.get("/kpis", responses=responses())
     def figures(
-        request: Request, city: City = None, start: AwareDatetime | None = None, end: AwareDatetime | None = None
+        request: Request, city: City = None, start: Instant | None = None, end: Instant | None = None
     ) -> KpiDocument:
         """How alarms of [start, end) were met: by level, ten minutes, source and channel; of the last day where no
         time is given."""

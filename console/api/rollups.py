@@ -5,9 +5,10 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
 from console.api.documents import Page
+from console.api.instant import Instant
 from console.api.parameters import Limit, SensorId, following, require_city, span
 from console.api.problem import responses
 from console.feed import Feed
@@ -39,8 +40,8 @@ def router(store: Store, feed: Feed, clock: Clock) -> APIRouter:
         *,
         sensor_id: SensorId,
         width: Annotated[Width, Query(description="how long a bucket is")] = Width.HOUR,
-        start: AwareDatetime | None = None,
-        end: AwareDatetime | None = None,
+        start: Instant | None = None,
+        end: Instant | None = None,
         limit: Limit = 1000,
     ) -> Page[RollupDocument]:
         """Buckets that begin in [start, end), oldest first; of the last day where no time is given.

@@ -6,9 +6,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import StreamingResponse
-from pydantic import AwareDatetime
 
 from console.api.documents import Page, ReadingDocument, SensorDocument, StepDocument
+from console.api.instant import Instant
 from console.api.parameters import City, Kind, Limit, SensorId, cities_of, following, require_city, span
 from console.api.problem import responses
 from console.feed import Feed
@@ -67,8 +67,8 @@ def router(store: Store, feed: Feed, clock: Clock) -> APIRouter:
     def readings(
         request: Request,
         sensor_id: SensorId,
-        start: AwareDatetime | None = None,
-        end: AwareDatetime | None = None,
+        start: Instant | None = None,
+        end: Instant | None = None,
         limit: Annotated[int, Query(ge=1, le=10_000)] = 1000,
     ) -> Page[ReadingDocument]:
         """Readings observed in [start, end), newest first; of the last day where no time is given."""
@@ -97,7 +97,7 @@ def router(store: Store, feed: Feed, clock: Clock) -> APIRouter:
         responses={**responses(404), 200: {"content": {"text/csv": {}}}},
     )
     def readings_csv(
-        request: Request, sensor_id: SensorId, start: AwareDatetime | None = None, end: AwareDatetime | None = None
+        request: Request, sensor_id: SensorId, start: Instant | None = None, end: Instant | None = None
     ) -> StreamingResponse:
         """All readings observed in [start, end) as a table, newest first; of the last day where no time is given."""
         sensor = _sensor(request, feed, sensor_id).sensor
@@ -112,8 +112,8 @@ def router(store: Store, feed: Feed, clock: Clock) -> APIRouter:
     def series(
         request: Request,
         sensor_id: SensorId,
-        start: AwareDatetime | None = None,
-        end: AwareDatetime | None = None,
+        start: Instant | None = None,
+        end: Instant | None = None,
         points: Annotated[int, Query(ge=1, le=5000, description="steps at the most")] = 500,
     ) -> list[StepDocument]:
         """Readings of [start, end) in equal steps, oldest first; steps without readings are left out."""

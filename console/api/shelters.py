@@ -4,9 +4,10 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from console.api.documents import Note, Point, Title
+from console.api.instant import Instant
 from console.api.parameters import City, cities_of, require_city
 from console.api.problem import responses
 from console.doing import REASON
@@ -61,7 +62,7 @@ class CountRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     people: int = Field(ge=0, le=shelters.MOST_PEOPLE, strict=True)
-    at: AwareDatetime | None = None
+    at: Instant | None = None
 
 
 def router(store: Store, clock: Clock) -> APIRouter:

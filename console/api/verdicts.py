@@ -4,9 +4,10 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Request
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from console.api.documents import Note, Page
+from console.api.instant import Instant
 from console.api.parameters import Before, City, Limit, cities_of, following, require_city
 from console.api.problem import responses
 from console.gate import visitor_of
@@ -47,7 +48,7 @@ class VerdictRequest(BaseModel):
     said: Said
     asset_id: Name | None = None
     flow_m3_per_h: float | None = Field(None, ge=0, le=1e6, allow_inf_nan=False, strict=True)
-    ended_at: AwareDatetime | None = None
+    ended_at: Instant | None = None
     note: Note = ""
 
 

@@ -5,9 +5,10 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from console.api.documents import Note, Page, Point, Title
+from console.api.instant import Instant
 from console.api.parameters import Before, City, Id, Limit, cities_of, following, require_city
 from console.api.problem import responses
 from console.doing import act_on_order
@@ -83,7 +84,7 @@ class OrderRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
     note: Note = ""
     version: int | None = Field(None, ge=1, le=2**31 - 1, strict=True, description="of the order as the person saw it")
-    at: AwareDatetime | None = None
+    at: Instant | None = None
     action_id: UUID | None = None
 
 

@@ -9,6 +9,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
+import httpx
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, seed, settings
@@ -98,6 +99,17 @@ def test_a_short_conversation_finds_no_fault(console: Console, mode: GenerationM
     heard = _Conversation(console, mode, *Role).all(3)
     assert sorted(heard.faults) == []
     assert heard.statuses[usual] > 20, heard.statuses
+
+
+def test_times_with_any_offset_are_taken(console: Console) -> None:
+    with httpx.Client(base_url=console.api, headers=console.bearer(*Role)) as api:
+        for path in ("readings", "series", "rollups", "readings.csv"):
+            for start in ("1360-03-26T11:15:11+22:08", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-23:59"):
+                assert api.get(f"/sensors/CC-P-01/{path}", params={"start": start}).status_code == 200, (path, start)
+        things = str(api.base_url).replace("/api/v1", "/api/sensorthings/v1.1")
+        for start in ("1360-03-26T11:15:11+22:08", "0001-01-01T00:00:00+14:00"):
+            found = api.get(f"{things}Observations", params={"$filter": f"phenomenonTime gt {start}", "$top": "1"})
+            assert found.status_code in (200, 400), found.text
 
 
 @pytest.mark.slow
