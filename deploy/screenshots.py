@@ -79,7 +79,7 @@ SHOTS = (
     Shot("zone-zh", "operator", "zh/zones/CC-DMA-1", (1600, 900)),
     Shot("report-zh", "operator", "zh/report", (1600, 900)),
     Shot("search-en", "operator", "en/search?q=Nanhu", (1600, 900)),
-    Shot("storms-zh", "operator", "zh/storms", (1600, 700), ready="[data-row]"),
+    Shot("storms-zh", "operator", "zh/storms", (1600, 700)),
 )  # fmt: skip
 
 
