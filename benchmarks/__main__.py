@@ -10,6 +10,7 @@ NAMES = (
     "ingest",
     "alarm_delay",
     "console",
+    "grafana",
     "startup",
     "shelters",
     "renewal",
