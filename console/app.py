@@ -16,6 +16,7 @@ from fastapi.responses import RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 from nicegui import ui
 
+from console import base_map
 from console.access import first_page
 from console.api.answers import Answers
 from console.api.build import build
@@ -26,8 +27,8 @@ from console.dossier import Dossiers
 from console.feed import Feed
 from console.field.pages import install as install_field
 from console.gate import Gate, visitor_of
-from console.guard import Guard, tile_origin
-from console.pages.desk import Desk
+from console.guard import Guard
+from console.pages.desk import Checklist, Desk
 from console.pages.site import pages
 from console.sensorthings import routes as sensorthings
 from console.texts import Language, Texts
@@ -49,8 +50,9 @@ _PATIENCE_S = 3.0
 _FOLDER = Path(__file__).parent
 
 
-def run(settings: Settings, *, stop: threading.Event, clock: Clock) -> None:
-    """Serves pages and API on the console's host and port until `stop` is set.
+def run(settings: Settings, *, stop: threading.Event, clock: Clock, checklist: Checklist | None = None) -> None:
+    """Serves pages and API on the console's host and port until `stop` is set; `checklist` says what it takes to
+    convert a shelter.
 
     Raises SettingsError where it cannot listen there. A database that is away does not end it: pages say so.
     """
@@ -68,12 +70,13 @@ def run(settings: Settings, *, stop: threading.Event, clock: Clock) -> None:
         )
         server = uvicorn.Server(
             uvicorn.Config(
-                application(settings, store, feed, clock, port=port),
+                application(settings, store, feed, clock, port=port, checklist=checklist),
                 log_config=None,
                 access_log=False,
                 lifespan="on",
                 timeout_graceful_shutdown=_STOP_S,
                 ws="websockets-sansio",
+                ws_per_message_deflate=False,  # pages get little at a time: packing it for each took most of the work
             )
         )
         serving = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, name="web")
@@ -94,7 +97,9 @@ def run(settings: Settings, *, stop: threading.Event, clock: Clock) -> None:
             raise RuntimeError("the web server ended by itself")
 
 
-def application(settings: Settings, store: Store, feed: Feed, clock: Clock, *, port: int) -> FastAPI:
+def application(
+    settings: Settings, store: Store, feed: Feed, clock: Clock, *, port: int, checklist: Checklist | None = None
+) -> FastAPI:
     """The web application: the API at /api/v1, the pages at /zh and /en. One per process, as NiceGUI has it."""
 
     @asynccontextmanager
@@ -111,7 +116,7 @@ def application(settings: Settings, store: Store, feed: Feed, clock: Clock, *, p
         Guard,
         host=settings.console.host,
         port=port,
-        tiles=tile_origin(settings.console.tile_url),
+        tiles=base_map.origins(settings.console.tile_url),
         address=settings.alerts.console_url,
     )
     paper = Paper(settings.console.language)
@@ -135,7 +140,7 @@ def application(settings: Settings, store: Store, feed: Feed, clock: Clock, *, p
         return RedirectResponse(f"/{paper.language(request)}{first}?alarm={alarm_id}", status_code=302)
 
     for language in Language:
-        pages(Desk(store, feed, clock, settings, dossiers, Texts.of(language)))
+        pages(Desk(store, feed, clock, settings, dossiers, Texts.of(language), checklist))
     ui.run_with(
         app,
         title="Lifeline",

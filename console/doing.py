@@ -3,11 +3,12 @@
 from datetime import datetime
 from uuid import UUID
 
-from console.access import may
+from console.access import DESK, may
 from lifeline.alarm import SYSTEM_ACTIONS, Alarm, AlarmAction
 from lifeline.errors import AccessError, IllegalTransitionError, StaleVersionError
 from lifeline.person import Person, Role
-from lifeline.store import alarms, bulletins, work_orders
+from lifeline.silence import Silence
+from lifeline.store import alarms, bulletins, silences, work_orders
 from lifeline.store.pool import Store
 from lifeline.work_order import ON_ALARM, TRANSITIONS, OrderAction, WorkOrder
 
@@ -84,6 +85,29 @@ def act_on_order(
     )  # fmt: skip
 
 
+def silence(
+    store: Store,
+    *,
+    sensor_id: str | None = None,
+    zone_id: str | None = None,
+    until: datetime,
+    why: str,
+    person: Person,
+    now: datetime,
+) -> Silence:
+    """Makes a sensor or a zone of the person's silent until a time. Raises AccessError, and as `silences.add` does."""
+    _require_desk(person)
+    require_city(person, silences.city_of(store, sensor_id=sensor_id, zone_id=zone_id))
+    return silences.add(store, sensor_id=sensor_id, zone_id=zone_id, until=until, why=why, by=person.name, now=now)
+
+
+def end_silence(store: Store, silence_id: int, *, person: Person, now: datetime) -> Silence:
+    """Ends a silence before its time. Raises AccessError, NotFoundError, StoreError."""
+    _require_desk(person)
+    require_city(person, silences.silence(store, silence_id).city_code)
+    return silences.end(store, silence_id, by=person.name, now=now)
+
+
 def live_order(store: Store, alarm_id: int) -> WorkOrder | None:
     """The order under way of an alarm. Raises StoreError."""
     return next(iter(work_orders.orders(store, live_only=True, alarm_id=alarm_id, limit=1)), None)
@@ -98,3 +122,8 @@ def require_city(person: Person, city: str | None) -> None:
     """Raises AccessError where `city` is not the person's."""
     if not person.serves(city):
         raise AccessError(f"{city} is not one of your cities", advice="ask a supervisor")
+
+
+def _require_desk(person: Person) -> None:
+    if not person.roles & DESK:
+        raise AccessError("this is for operators and supervisors", advice="ask one")

@@ -124,6 +124,11 @@ class Feed:
         return self._standing.sensors.get(sensor_id)
 
     @property
+    def looks(self) -> int:
+        """Counts how often sensors came to look different: what was drawn since the last time still holds."""
+        return self._standing.looks
+
+    @property
     def zones(self) -> dict[str, Zone]:
         """Zones by id."""
         return self._standing.inventory.zones

@@ -7,8 +7,6 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from lifeline.errors import SettingsError
-
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -17,7 +15,7 @@ class Guard:
 
     On a loopback address only loopback names are taken as Host, so a foreign name that points here gets nothing;
     `address` is where a proxy in front is reached.
-    Everything a page loads comes from the console itself, but for pictures from `tiles` (origin of the base map).
+    Everything a page loads comes from the console itself, but for pictures from `tiles` (origins of the base map).
     """
 
     def __init__(self, app: ASGIApp, *, host: str, port: int, tiles: str, address: str = "") -> None:
@@ -60,24 +58,6 @@ class Guard:
             await send(message)
 
         await self._app(scope, receive, with_headers)
-
-
-def tile_origin(url: str) -> str:
-    """Where the tiles of an XYZ address come from, as a policy names it; empty for no address. Raises SettingsError.
-
-    >>> tile_origin("https://t{s}.example.cn/{z}/{x}/{y}.png")
-    'https://*.example.cn'
-    """
-    if not url:
-        return ""
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.netloc or not all(f"{{{n}}}" in url for n in "xyz"):
-        raise SettingsError(
-            f"console.tile_url is {url!r}",
-            advice="give an address like https://host/{z}/{x}/{y}.png, or leave it empty",
-        )
-    first, dot, rest = parts.netloc.partition(".")
-    return f"{parts.scheme}://{'*' if '{' in first else first}{dot}{rest}"
 
 
 async def _refuse(why: str, scope: Scope, receive: Receive, send: Send) -> None:

@@ -2,7 +2,7 @@
 
 import threading
 from collections import defaultdict, deque
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -49,6 +49,8 @@ class Change:
     """alarms that are no longer live"""
     noticed: tuple[int, ...] = ()
     """alarms one of whose notices changed"""
+    city_of: Mapping[int, str] = field(default_factory=dict)
+    """the cities of what ended and of what is noticed"""
     findings: tuple[dict[str, Any], ...] = ()
     sensors: tuple[SensorNow, ...] = ()
     """sensors whose state or level changed"""
@@ -91,6 +93,8 @@ class Standing:
         """from the field, not taken up"""
         self.sensors: dict[str, SensorNow] = {}
         """by id"""
+        self.looks = 0
+        """counts how often sensors came to look different"""
         self._watch: dict[str, Watch] = {}
         self._intake: dict[str, Intake] = {}
 
@@ -125,14 +129,22 @@ class Standing:
             after = {alarm.alarm_id: alarm for alarm in alarms}
             changed = tuple(alarm for alarm in alarms if before.get(alarm.alarm_id) != alarm)
             ended = tuple(number for number in before if number not in after)
-            noticed = tuple(number for number, mark in notices.items() if self._notices.get(number) != mark)
+            noticed = tuple(
+                number
+                for number, mark in notices.items()
+                if self._notices.get(number) != mark and (number in before or number in after)
+            )
             # what is the same stays the same object: who has shown it need not look at it again
             self.alarms = tuple(alarm if alarm in changed else before[alarm.alarm_id] for alarm in alarms)
             self._notices = notices
             touched = [*changed, *(before[number] for number in before if before[number] != after.get(number))]
             named = {sensor_id for alarm in touched for sensor_id in alarm.sensor_ids}
             sensors = self._judge([one.sensor for one in map(self.sensors.get, named) if one is not None], now)
-        return Change(now, alarms=changed, ended=ended, noticed=noticed, findings=tuple(findings), sensors=sensors)
+        city_of = {number: (after.get(number) or before[number]).city_code for number in (*ended, *noticed)}
+        return Change(
+            now, alarms=changed, ended=ended, noticed=noticed, city_of=city_of, findings=tuple(findings),
+            sensors=sensors,
+        )  # fmt: skip
 
     def take_inventory(self, inventory: Inventory) -> bool:
         """Takes in what the packs say; True when it is different."""
@@ -142,6 +154,7 @@ class Standing:
             known = {sensor.sensor_id for sensor in inventory.sensors}
             self.inventory = inventory
             self.sensors = {key: now for key, now in self.sensors.items() if key in known}
+            self.looks += 1
             self._watch = {}
             return True
 
@@ -175,6 +188,7 @@ class Standing:
         }
         changed = tuple(new for key, new in judged.items() if not _alike(new, self.sensors.get(key)))
         self.sensors = self.sensors | judged
+        self.looks += bool(changed)
         if changed or not self._watch:
             self._watch = self._count()
         return changed

@@ -18,6 +18,7 @@ from console.api import (
     rollups,
     sensors,
     shelters,
+    silences,
     verdicts,
     work_orders,
 )
@@ -54,6 +55,7 @@ def build(store: Store, feed: Feed, clock: Clock, settings: Settings) -> FastAPI
         figures.router(store, feed, clock),
         verdicts.router(store, clock),
         devices.router(store, clock, settings),
+        silences.router(store, clock),
     ):
         api.include_router(router)
     api.add_middleware(Tagging)

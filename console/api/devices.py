@@ -1,21 +1,22 @@
 """Devices: who lives, whose clock is wrong, who speaks and is in no city pack."""
 
-import base64
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from console.api.documents import Page
-from console.api.parameters import City, Limit, cities_of, following
+from console.api.parameters import After, City, Limit, cities_of, page_of
 from console.api.problem import responses
 from lifeline.clock import Clock
-from lifeline.liveness import Allowance, Trouble, troubles
+from lifeline.liveness import Allowance, Life, Trouble, troubles
 from lifeline.settings import Settings
 from lifeline.store.devices import lives
 from lifeline.store.pool import Store
-from lifeline.store.strangers import strangers
+from lifeline.store.strangers import Stranger, strangers
 
 
 class DeviceDocument(BaseModel):
@@ -37,19 +38,14 @@ class DeviceDocument(BaseModel):
     troubles: list[Trouble]
 
 
-class StrangerDocument(BaseModel):
+@dataclass(frozen=True, slots=True)
+class StrangerDocument(Stranger):
     """Who speaks and is in no city pack; `sample` is the newest message, cut short, in base64."""
 
-    city_code: str
-    device_id: str
-    first_seen_at: datetime
-    last_seen_at: datetime
-    topic: str
-    messages: int
-    readings: int
-    not_kept: int
-    channels: list[str]
-    sample: str
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(ser_json_bytes="base64")
+
+
+_STRANGER = tuple(field.name for field in fields(Stranger))
 
 
 def router(store: Store, clock: Clock, settings: Settings) -> APIRouter:
@@ -63,47 +59,38 @@ def router(store: Store, clock: Clock, settings: Settings) -> APIRouter:
         *,
         city: City = None,
         trouble: Annotated[Trouble | None, Query(description="only devices with it")] = None,
-        after: Annotated[
-            str, Query(max_length=64, pattern=r"^[^\x00]*$", description="only ids that sort after this one")
-        ] = "",
+        after: After = "",
         limit: Limit = 100,
     ) -> Page[DeviceDocument]:
         """Devices by id, with what is wrong with each."""
         cities, now = cities_of(request, city), clock.now()
-        found = sorted(
-            (
-                (life, troubles(life, allowance, now=now))
-                for life in lives(store, city_code=city)
-                if life.device_id > after and (cities is None or life.city_code in cities)
-            ),
-            key=lambda row: row[0].device_id,
-        )
-        if trouble is not None:
-            found = [row for row in found if trouble in row[1]]
-        items = [
-            DeviceDocument(
-                **{name: getattr(life, name) for name in DeviceDocument.model_fields if name != "troubles"},
-                troubles=list(wrong),
-            )
-            for life, wrong in found[:limit]
+        rows = [
+            (life.device_id, _document(life, troubles(life, allowance, now=now)))
+            for life in lives(store, city_code=city)
+            if cities is None or life.city_code in cities
         ]
-        return Page(items=items, next=following(request, after=items[-1].device_id) if len(found) > limit else None)
+        wanted = [row for row in rows if trouble is None or trouble in row[1].troubles]
+        return page_of(request, sorted(wanted, key=lambda row: row[0]), after=after, limit=limit)
 
     @routes.get("/devices/quarantine", responses=responses())
-    def quarantine(request: Request, city: City = None, limit: Limit = 100) -> Page[StrangerDocument]:
-        """The newest of those who speak and are in no city pack; `lifeline devices adopt` takes them in."""
+    def quarantine(
+        request: Request, city: City = None, after: After = "", limit: Limit = 100
+    ) -> Page[StrangerDocument]:
+        """Those who speak and are in no city pack, by city and id; `lifeline devices adopt` takes them in."""
         cities = cities_of(request, city)
-        return Page(
-            items=[
-                StrangerDocument(
-                    city_code=one.city_code, device_id=one.device_id, first_seen_at=one.first_seen_at,
-                    last_seen_at=one.last_seen_at, topic=one.topic, messages=one.messages, readings=one.readings,
-                    not_kept=one.not_kept, channels=[str(channel) for channel in one.channels],
-                    sample=base64.b64encode(one.sample).decode(),
-                )
-                for one in strangers(store, limit=1000)
+        rows = sorted(
+            (
+                (f"{one.city_code}/{one.device_id}", StrangerDocument(*(getattr(one, name) for name in _STRANGER)))
+                for one in strangers(store, limit=settings.ingest.quarantine_devices + 1)
                 if cities is None or one.city_code in cities
-            ][:limit]
-        )  # fmt: skip
+            ),
+            key=lambda row: row[0],
+        )
+        return page_of(request, rows, after=after, limit=limit)
 
     return routes
+
+
+def _document(life: Life, wrong: Sequence[Trouble]) -> DeviceDocument:
+    told = {name: getattr(life, name) for name in DeviceDocument.model_fields if name != "troubles"}
+    return DeviceDocument(**told, troubles=list(wrong))

@@ -42,15 +42,19 @@ def router(feed: Feed) -> APIRouter:
 
 
 def messages(change: Change, cities: Collection[str] | None) -> list[bytes]:
-    """The events of one change, of some cities or of all; `ended` and `notice` say a number only."""
+    """The events of one change, of some cities or of all."""
     found = [
         *(
             ("alarm", {"alarm_id": a.alarm_id, "version": a.version, "level": a.level.value, "state": a.state.value})
             for a in change.alarms
             if cities is None or a.city_code in cities
         ),
-        *(("ended", {"alarm_id": alarm_id}) for alarm_id in change.ended),
-        *(("notice", {"alarm_id": alarm_id}) for alarm_id in change.noticed),
+        *(
+            (name, {"alarm_id": alarm_id})
+            for name, numbers in (("ended", change.ended), ("notice", change.noticed))
+            for alarm_id in numbers
+            if cities is None or change.city_of[alarm_id] in cities
+        ),
         *(("finding", finding) for finding in change.findings if cities is None or finding["city_code"] in cities),
         *(
             ("sensor", {"sensor_id": now.sensor.sensor_id, "state": now.state.value, "reason": now.reason.value})

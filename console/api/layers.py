@@ -1,14 +1,14 @@
 """Map layers as GeoJSON, sent again only when they have changed."""
 
-import hashlib
+from collections.abc import Sequence
 from enum import StrEnum
-from typing import Annotated
 
-from fastapi import APIRouter, Header, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from console.api import geojson
 from console.api.parameters import City, cities_of
 from console.api.problem import responses
+from console.api.sheets import Sheet, Sheets
 from console.feed import Feed
 from lifeline.clock import Clock
 from lifeline.store import crews, flood_forecasts, shelters, views
@@ -29,50 +29,47 @@ class LayerName(StrEnum):
     """stretches of road under water, now or foreseen"""
 
 
+_OF_PACKS = {
+    LayerName.PIPES: views.Layer.PIPES, LayerName.DRAINS: views.Layer.DRAINS, LayerName.ZONES: views.Layer.ZONES,
+}  # fmt: skip
+
+
 def router(store: Store, feed: Feed, clock: Clock) -> APIRouter:
     """The addresses below /layers."""
-    routes = APIRouter(tags=["map"])
+    routes, sheets = APIRouter(tags=["map"]), Sheets()
 
     @routes.get(
         "/layers/{layer}.geojson",
         response_class=Response,
         responses={**responses(), 200: {"content": {geojson.MEDIA_TYPE: {}}}, 304: {"description": "Not changed"}},
     )
-    def layer(
-        request: Request,
-        layer: LayerName,
-        city: City = None,
-        if_none_match: Annotated[str | None, Header(include_in_schema=False)] = None,
-    ) -> Response:
+    def layer(request: Request, layer: LayerName, city: City = None) -> Response:
         """A layer of the map as GeoJSON, with an ETag."""
-        cities, tag = cities_of(request, city), ""
+        cities = cities_of(request, city)
+        codes = [one.code for one in feed.cities if cities is None or one.code in cities]
+        asked = (layer, tuple(codes))
         if layer is LayerName.SENSORS:
-            text = geojson.sensors([one for one in feed.sensors() if cities is None or one.sensor.city_code in cities])
-        elif layer is LayerName.FINDINGS:
-            text = geojson.findings([one for one in feed.alarms if cities is None or one.city_code in cities])
-        elif layer is LayerName.SHELTERS:
-            standing = shelters.standings(store, city)
-            text = geojson.shelters([one for one in standing if cities is None or one.shelter.city_code in cities])
-        elif layer is LayerName.CREWS:
-            on_duty = [one for one in crews.standings(store) if cities is None or one.crew.city_code in cities]
-            text = geojson.crews(on_duty, now=clock.now())
-        elif layer is LayerName.WATER:
-            codes = [one.code for one in feed.cities if cities is None or one.code in cities]
-            text = geojson.water([one for code in codes for one in flood_forecasts.of_city(store, code)])
+
+            def drawn() -> str:
+                return geojson.sensors([one for one in feed.sensors() if one.sensor.city_code in codes])
+
+            sheet = sheets.sheet(asked, feed.looks, drawn)
+        elif layer in _OF_PACKS:
+            packs = tuple(one.sha256 for one in feed.cities if one.code in codes)
+            sheet = sheets.sheet(asked, packs, lambda: views.layer(store, _OF_PACKS[layer], city=codes))
         else:
-            packs = "".join(one.sha256 for one in feed.cities if cities is None or one.code in cities)
-            tag = _tag(f"{layer.value}{sorted(cities) if cities else city}{packs}")
-            if if_none_match == tag:
-                return Response(status_code=304, headers={"ETag": tag})
-            text = views.layer(store, views.Layer(layer.value), city=cities)
-        tag = tag or _tag(text)
-        headers = {"ETag": tag, "Cache-Control": "no-cache"}
-        if if_none_match == tag:
-            return Response(status_code=304, headers=headers)
-        return Response(text, media_type=geojson.MEDIA_TYPE, headers=headers)
+            sheet = Sheet.of(_moving(layer, codes, city))
+        return sheet.answer(request, geojson.MEDIA_TYPE)
+
+    def _moving(layer: LayerName, codes: Sequence[str], city: str | None) -> str:
+        if layer is LayerName.FINDINGS:
+            return geojson.findings([one for one in feed.alarms if one.city_code in codes])
+        if layer is LayerName.SHELTERS:
+            standing = [one for one in shelters.standings(store, city) if one.shelter.city_code in codes]
+            return geojson.shelters(standing, now=clock.now())
+        if layer is LayerName.CREWS:
+            on_duty = [one for one in crews.standings(store) if one.crew.city_code in codes]
+            return geojson.crews(on_duty, now=clock.now())
+        return geojson.water([one for code in codes for one in flood_forecasts.of_city(store, code)])
 
     return routes
-
-
-def _tag(text: str) -> str:
-    return f'"{hashlib.sha256(text.encode()).hexdigest()[:20]}"'

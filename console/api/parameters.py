@@ -1,11 +1,13 @@
 """What the addresses of the API have in common: parameters, time spans, the address of the next part of a list."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Annotated
 from urllib.parse import urlencode
 
 from fastapi import Path, Query, Request
 
+from console.api.documents import Item, Page
 from console.gate import visitor_of
 from lifeline.clock import Clock
 from lifeline.errors import AccessError
@@ -15,6 +17,9 @@ City = Annotated[str | None, Query(pattern=r"^\d{6}$", description="GB/T 2260; n
 Kind = Annotated[str | None, Query(pattern=r"^[^\x00]{0,64}$")]
 Limit = Annotated[int, Query(ge=1, le=1000, description="items of a page")]
 Before = Annotated[int | None, Query(ge=1, le=_BIG, description="only what is older than this number")]
+After = Annotated[
+    str, Query(max_length=140, pattern=r"^[^\x00]*$", description="only what sorts after this; `next` has it")
+]
 Id = Annotated[int, Path(ge=1, le=_BIG)]
 SensorId = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 
@@ -29,6 +34,15 @@ def following(request: Request, **values: object) -> str:
     """The address of `request` with `values` in place of its own."""
     kept = [(key, value) for key, value in request.query_params.multi_items() if key not in values]
     return f"{request.url.path}?{urlencode([*kept, *values.items()])}"
+
+
+def page_of(
+    request: Request, rows: Sequence[tuple[str, Item]], *, after: str, limit: int, **values: object
+) -> Page[Item]:
+    """The part of `rows`, sorted by their keys, that follows `after`; `values` go into the address of the next one."""
+    found = [row for row in rows if row[0] > after]
+    more = following(request, after=found[limit - 1][0], **values) if len(found) > limit else None
+    return Page(items=[item for _, item in found[:limit]], next=more)
 
 
 def cities_of(request: Request, city: str | None) -> frozenset[str] | None:

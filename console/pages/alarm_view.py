@@ -5,13 +5,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from console.access import may
+from console.access import DESK, may
 from console.api.documents import PEOPLE_ACTIONS
 from console.curves import Mark, Picture, options
 from console.dossier import Dossier
 from console.pages.desk import Desk
 from console.words import moment, percent, value
-from lifeline.alarm import ENDED, AlarmAction, AlarmEvent, AlarmState, allowed_actions
+from lifeline.alarm import ENDED, Alarm, AlarmAction, AlarmEvent, AlarmState, allowed_actions
 from lifeline.person import Person, Role
 from lifeline.provision import WORDS
 from lifeline.store.notices import Notice
@@ -92,6 +92,18 @@ def size(flow_m3_per_h: float | None, depth_m: float | None) -> str:
     return "" if depth_m is None else value(Quantity.WATER_DEPTH, depth_m)
 
 
+def _links(desk: Desk, alarm: Alarm, roles: Collection[Role]) -> list[Json]:
+    """Where one goes on from an alarm: its zone, and an evacuation around it."""
+    language, found = desk.texts.language.value, []
+    if alarm.zone_id in desk.feed.zones:
+        href = f"/{language}/zones/{alarm.zone_id}"
+        found.append({"label": f"{desk.texts('list.zone')} {alarm.zone_id}", "href": href})
+    if alarm.position is not None and alarm.state not in ENDED and not DESK.isdisjoint(roles):
+        href = f"/{language}/evacuations/alarm-{alarm.alarm_id}"
+        found.append({"label": desk.texts("detail.evacuate"), "href": href})
+    return found
+
+
 def panel(desk: Desk, dossier: Dossier, roles: Collection[Role], *, now: datetime) -> Json:
     """An alarm with all that is known about it, and what somebody of `roles` may do."""
     alarm, texts, finding = dossier.alarm, desk.texts, dossier.finding or {}
@@ -133,6 +145,7 @@ def panel(desk: Desk, dossier: Dossier, roles: Collection[Role], *, now: datetim
             if Role.SUPERVISOR in roles and alarm.state not in ENDED
             else []
         ),
+        "links": _links(desk, alarm, roles),
         "pictures": [
             options(_worded(desk, picture), texts.known("quantity", picture.name), marks, timezone)
             for picture in dossier.pictures

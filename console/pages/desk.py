@@ -1,16 +1,20 @@
 """What every page works with."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from console.dossier import Dossiers
 from console.feed import Feed
 from console.texts import Texts
+from lifeline.asset import Shelter
 from lifeline.clock import Clock
 from lifeline.settings import Settings
+from lifeline.shelter import ShelterMode, Task
 from lifeline.store.pool import Store
 from lifeline.store.views import LiveAlarm
 
+Checklist = Callable[[Shelter, ShelterMode], Sequence[Task]]
 FALLBACK_TIMEZONE = "Asia/Shanghai"
 
 
@@ -24,6 +28,8 @@ class Desk:
     settings: Settings
     dossiers: Dossiers
     texts: Texts
+    checklist: Checklist | None = None
+    """what a conversion of a shelter takes; None: conversions are ordered elsewhere"""
     rows: dict[int, tuple[LiveAlarm, Any]] = field(default_factory=dict)
     """live alarms and their rows, by number: made once, however many people look"""
 

@@ -18,7 +18,19 @@ from lifeline import log
 from lifeline.alarm import AlarmState
 from lifeline.errors import LifelineError
 
-PAGES = ("", "/history", "/sensors", "/shelters", "/orders", "/crews", "/zones", "/storms", "/report", "/audit")
+PAGES = (
+    "",
+    "/history",
+    "/sensors",
+    "/shelters",
+    "/orders",
+    "/crews",
+    "/zones",
+    "/storms",
+    "/silences",
+    "/report",
+    "/audit",
+)
 """Paths behind the language; the first three stand in the bar, the rest in a menu."""
 _IN_BAR = 3
 _STATUS_S = 2.0

@@ -7,7 +7,9 @@ from fastapi import Request
 from nicegui import ui
 
 from console.feed import Change
+from console.pages import export
 from console.pages.desk import Desk
+from console.pages.filters import Filters
 from console.pages.frame import Frame
 from console.pages.parts import Listing
 from console.words import moment
@@ -17,6 +19,12 @@ from lifeline.finding import FindingKind
 from lifeline.store import views
 
 _PAGE = 50
+_MOST = 10_000
+"""alarms of a file"""
+_COLUMNS = (
+    ("level_word", "list.level", "level"), ("title", "list.alarm", "link"), ("place", "detail.zone", ""),
+    ("state_word", "list.state", ""), ("opened", "list.opened", ""), ("closed", "list.closed", ""),
+)  # fmt: skip
 _STATES = {
     "": tuple(AlarmState),
     "live": tuple(state for state in AlarmState if state not in ENDED),
@@ -30,64 +38,43 @@ class History:
 
     def __init__(self, desk: Desk, request: Request, *, city: str) -> None:
         self._desk = desk
-        query = request.query_params
-        self._chosen = {
-            "state": query.get("state", "") if query.get("state") in _STATES else "",
-            "level": query.get("level", "") if query.get("level") in {str(one.value) for one in Level} else "",
-            "kind": query.get("kind", "") if query.get("kind") in {one.value for one in FindingKind} else "",
-            "words": query.get("words", "").replace("\x00", "")[:64],
-        }
-        self._alarms: list[Alarm] = []
-        self._ends = False
         texts = desk.texts
+        self._filters = Filters(
+            texts,
+            request.query_params,
+            {
+                "state": [(key, texts(f"list.{key}")) for key in ("live", "ended")],
+                "level": [(str(one.value), texts(f"level.full.{one.value}")) for one in Level],
+                "kind": [(one.value, texts(f"kind.{one.value}")) for one in FindingKind],
+            },
+        )
+        self._alarms: list[Alarm] = []
         with ui.element("main").classes("ll-page"):
             self._frame = Frame(desk, request, path="/history", city=city, chosen=lambda _: self._again())
             self._listing = Listing()
         self._listing.show(
             title=texts("page.history"),
+            csv=texts("list.csv"),
             older=texts("list.older"),
-            empty=texts("list.empty"),
+            empty=texts("list.loading"),
             more=False,
             rows=[],
-            columns=[
-                {"key": "level_word", "label": texts("list.level"), "kind": "level"},
-                {"key": "title", "label": texts("list.alarm"), "kind": "link"},
-                {"key": "place", "label": texts("detail.zone")},
-                {"key": "state_word", "label": texts("list.state")},
-                {"key": "opened", "label": texts("list.opened")},
-                {"key": "closed", "label": texts("list.closed")},
-            ],
-            filters=self._filters(),
+            columns=[{"key": key, "label": texts(word), "kind": kind} for key, word, kind in _COLUMNS],
+            filters=self._filters.shown(),
         )
         self._listing.told("filter", self._filter)
+        self._listing.told("csv", lambda _: self._take_along())
         self._listing.told("more", lambda _: self._frame.later(self._load(more=True)))
         self._frame.client.on_delete(desk.feed.subscribe(self._follow))
         self._frame.later(self._load())
 
-    def _filters(self) -> list[Json]:
-        texts = self._desk.texts
-        anything = {"value": "", "label": texts("list.any")}
-        choices = {
-            "state": [{"value": key, "label": texts(f"list.{key}")} for key in ("live", "ended")],
-            "level": [{"value": str(one.value), "label": texts(f"level.full.{one.value}")} for one in Level],
-            "kind": [{"value": one.value, "label": texts(f"kind.{one.value}")} for one in FindingKind],
-        }
-        return [
-            *(
-                {"key": key, "label": texts(f"list.{key}"), "value": self._chosen[key], "options": [anything, *some]}
-                for key, some in choices.items()
-            ),
-            {"key": "words", "label": texts("list.words"), "value": self._chosen["words"], "options": None},
-        ]
-
     def _filter(self, told: Json) -> None:
-        if told["key"] in self._chosen:
-            self._chosen[told["key"]] = str(told["value"]).replace("\x00", "").strip()[:64]
+        self._filters.take(told)
         self._again()
 
     def _again(self) -> None:
-        self._frame.remember(**self._chosen)
-        self._listing.show(filters=self._filters())
+        self._frame.remember(**self._filters.chosen)
+        self._listing.show(filters=self._filters.shown())
         self._frame.later(self._load())
 
     def _follow(self, change: Change) -> None:
@@ -96,24 +83,37 @@ class History:
 
     async def _load(self, *, more: bool = False) -> None:
         before = self._alarms[-1].alarm_id if more and self._alarms else None
-        chosen = dict(self._chosen)
         try:
-            page = await asyncio.to_thread(
-                views.alarms,
-                self._desk.store,
-                states=_STATES.get(chosen["state"], tuple(AlarmState)),
-                city=self._frame.scope,
-                kind=chosen["kind"] or None,
-                level=int(chosen["level"]) if chosen["level"].isdigit() else None,
-                words=chosen["words"] or None,
-                before=before,
-                limit=_PAGE,
-            )
+            page = await asyncio.to_thread(self._read, before=before, limit=_PAGE)
         except StoreError:
             self._frame.say(self._desk.texts("error.store"), "negative")
             return
         self._alarms = [*self._alarms, *page] if more else page
-        self._listing.show(rows=[self._row(alarm) for alarm in self._alarms], more=len(page) == _PAGE)
+        rows = [self._row(alarm) for alarm in self._alarms]
+        self._listing.show(rows=rows, more=len(page) == _PAGE, empty=self._desk.texts("list.empty"))
+
+    def _read(self, *, before: int | None, limit: int) -> list[Alarm]:
+        chosen = self._filters.chosen
+        return views.alarms(
+            self._desk.store, states=_STATES[chosen["state"]], city=self._frame.scope, kind=chosen["kind"] or None,
+            level=int(chosen["level"]) if chosen["level"] else None, words=chosen["words"] or None, before=before,
+            limit=limit,
+        )  # fmt: skip
+
+    async def _take_along(self) -> None:
+        """Everything that fits what is chosen, not only what is shown yet."""
+        try:
+            found = await asyncio.to_thread(self._read, before=None, limit=_MOST)
+        except StoreError:
+            self._frame.say(self._desk.texts("error.store"), "negative")
+            return
+        rows = [self._row(alarm) for alarm in found]
+        columns = [("id", "list.number", ""), *_COLUMNS]
+        table = [
+            [self._desk.texts(word) for _, word, _ in columns],
+            *([row[key] for key, _, _ in columns] for row in rows),
+        ]
+        export.give("alarms", table, now=self._desk.clock.now())
 
     def _row(self, alarm: Alarm) -> Json:
         texts, timezone = self._desk.texts, self._desk.timezone(alarm.city_code)

@@ -8,21 +8,27 @@ from fastapi import Request
 from nicegui import ui
 
 from console import doing
-from console.access import FIELD, SHELTERS
+from console.access import DESK, FIELD, SHELTERS
 from console.api.shelters import filled
 from console.curves import Curve, Picture, options
+from console.pages import export, silencing
+from console.pages.acting import acted
 from console.pages.desk import Desk
+from console.pages.evacuations import EvacuationKind
 from console.pages.frame import Frame
 from console.pages.parts import Leaf
+from console.pages.storms import StormKind
+from console.pages.wanting import WantingError
 from console.words import Shown, moment, zone
-from lifeline.errors import AccessError, IllegalTransitionError, NotFoundError, StaleVersionError, StoreError
+from lifeline.errors import AccessError, NotFoundError, StoreError
 from lifeline.person import Person
-from lifeline.shelter import TRANSITIONS, ShelterState
+from lifeline.shelter import TRANSITIONS, Conversion, ShelterMode, ShelterState, Standing
 from lifeline.store import audit, shelters, work_orders, zone_days
 from lifeline.work_order import OF_SYSTEM, OrderAction, allowed_actions
 
 _REFRESH_S = 5.0
 _HISTORY = 100
+_TASK, _CONVERT = "task-", "convert-"
 _DAYS = 90
 Json = dict[str, Any]
 
@@ -47,10 +53,15 @@ class LeafPage:
         with ui.element("main").classes("ll-page"):
             self._frame = Frame(desk, request, path=f"{kind.path}/{key}", city="", chosen=self._leave)
             self._leaf = Leaf()
-        self._leaf.show(texts=desk.texts.part("detail", "act", "list"), leaf=_empty(key))
+        self._leaf.show(texts=desk.texts.part("detail", "act", "list"), leaf=blank(key))
         self._leaf.told("act", self._act)
+        self._leaf.told("csv", lambda _: self._take_along())
         ui.timer(_REFRESH_S, self._draw)
         self._frame.later(self._draw())
+
+    def _take_along(self) -> None:
+        name = f"{self._kind.path[1:]}-{self._key}"
+        export.give(name, sheets(self._leaf.shown("leaf")), now=self._desk.clock.now())
 
     def _leave(self, city: str) -> None:
         ui.navigate.to(f"/{self._desk.texts.language.value}{self._kind.path}" + (f"?city={city}" if city else ""))
@@ -60,29 +71,18 @@ class LeafPage:
         try:
             found = await asyncio.to_thread(self._kind.read, desk, self._key, person, desk.clock.now())
         except (NotFoundError, AccessError):
-            self._leaf.show(leaf=_empty(self._key) | {"title": desk.texts("list.gone", id=self._key)})
+            self._leaf.show(leaf=blank(self._key) | {"title": desk.texts("list.gone", id=self._key)})
         except StoreError:
             self._frame.say(desk.texts("error.store"), "negative")
         else:
-            self._leaf.show(leaf=_empty(self._key) | found)
+            self._leaf.show(leaf=blank(self._key) | found)
 
     async def _act(self, told: Json) -> None:
-        frame, texts = self._frame, self._desk.texts
-        if not await frame.still():
-            return
-        told = told | {"note": str(told.get("note") or "").replace("\x00", "")[:2000]}
-        try:
-            await asyncio.to_thread(self._kind.act, self._desk, self._key, frame.person, told, self._desk.clock.now())
-        except (StaleVersionError, IllegalTransitionError) as error:
-            frame.say(f"{texts('act.refused')} {error.args[0]}", "warning")
-        except (AccessError, NotFoundError, ValueError):
-            frame.say(texts("act.not_yours"), "warning")
-        except StoreError:
-            frame.say(texts("act.away"), "negative")
-        else:
-            self._leaf.run_method("written")
-            frame.say(texts("act.recorded"), "positive")
-        await self._draw()
+        def work(told: Json) -> None:
+            self._kind.act(self._desk, self._key, self._frame.person, told, self._desk.clock.now())
+
+        if await acted(self._frame, self._leaf, told, work):
+            await self._draw()
 
 
 class ShelterKind:
@@ -115,7 +115,11 @@ class ShelterKind:
             "title": texts.name(one.shelter.name.zh, one.shelter.name.en),
             "sub": f"{key} · {desk.place(one.shelter.city_code, None)}",
             "chip": texts(f"shelter.state.{one.state.value}"),
-            "actions": [*acts, {"action": "count", "label": texts("field.do.count"), "main": False, "confirm": ""}]
+            "actions": [
+                *acts,
+                {"action": "count", "label": texts("field.do.count"), "main": False, "confirm": ""},
+                *_conversion_acts(desk, person, one, running[:1]),
+            ]
             if person.roles & SHELTERS
             else [],
             "number": texts("field.people"),
@@ -156,13 +160,57 @@ class ShelterKind:
         if not person.roles & SHELTERS:
             raise AccessError("this is for wardens and operators", advice="ask a supervisor")
         doing.require_city(person, shelters.standing(desk.store, key).shelter.city_code)
-        if told["action"] == "count":
-            shelters.count(desk.store, key, int(told["number"] or 0), who=person.name, now=now)
+        action = str(told["action"])
+        if action.startswith((_TASK, _CONVERT)):
+            _convert(desk, key, person, action, now)
+        elif action == "count":
+            if not isinstance(told.get("number"), int):
+                raise WantingError("act.needs_people")
+            shelters.count(desk.store, key, told["number"], who=person.name, now=now)
         else:
             shelters.set_state(
                 desk.store, key, ShelterState(told["action"]), who=person.name, now=now, reason=doing.REASON,
                 note=told["note"], version=int(told["version"]),
             )  # fmt: skip
+
+
+def _conversion_acts(desk: Desk, person: Person, one: Standing, newest: list[Conversion]) -> list[Json]:
+    """What is left of the running checklist to tick; or, for who leads, the order to convert."""
+    texts = desk.texts
+    running = [each for each in newest if each.ended_at is None]
+    if running:
+        left = [
+            {"action": f"{_TASK}{line.task}", "label": f"✓ {texts.name(line.title.zh, line.title.en)}", "main": False,
+             "confirm": ""}
+            for line in running[0].tasks
+            if line.done_at is None
+        ]  # fmt: skip
+        cancel = {
+            "action": f"{_CONVERT}cancel", "label": texts("convert.cancel"), "main": False,
+            "confirm": texts("act.confirm", action=texts("convert.cancel")),
+        }  # fmt: skip
+        return [*left, cancel] if person.roles & DESK else left
+    if desk.checklist is None or not person.roles & DESK:
+        return []
+    label = texts("convert.everyday" if one.mode is ShelterMode.EMERGENCY else "convert.emergency")
+    to_mode = ShelterMode.EVERYDAY if one.mode is ShelterMode.EMERGENCY else ShelterMode.EMERGENCY
+    confirm = texts("act.confirm", action=label)
+    return [{"action": f"{_CONVERT}{to_mode.value}", "label": label, "main": False, "confirm": confirm}]
+
+
+def _convert(desk: Desk, shelter_id: str, person: Person, action: str, now: datetime) -> None:
+    running = shelters.conversions(desk.store, shelter_id=shelter_id, running=True)
+    if action.startswith(_TASK) and running:
+        shelters.do_task(desk.store, running[0], action.removeprefix(_TASK), who=person.name, now=now)
+        return
+    if not person.roles & DESK:
+        raise AccessError("operators order conversions", advice="ask one")
+    if action == f"{_CONVERT}cancel" and running:
+        shelters.cancel_conversion(desk.store, running[0], who=person.name, now=now)
+    elif desk.checklist is not None and not running:
+        to_mode = ShelterMode(action.removeprefix(_CONVERT))
+        tasks = desk.checklist(shelters.standing(desk.store, shelter_id).shelter, to_mode)
+        shelters.convert(desk.store, shelter_id, to_mode, tasks, who=person.name, now=now)
 
 
 class OrderKind:
@@ -305,6 +353,7 @@ class ZoneKind:
             "title": texts.name(one.name.zh, one.name.en),
             "sub": f"{key} · {desk.place(one.city_code, None)}",
             "chip": texts(f"zone.kind.{one.kind}"),
+            **silencing.offered(desk, person, zone_id=key, now=now),
             "facts": _facts(
                 desk,
                 ("list.inflow_sensors", ", ".join(one.inflow)),
@@ -316,6 +365,7 @@ class ZoneKind:
                 *([options(night, texts("list.night_flow"), [], timezone)] if night.curves[0].points else []),
             ],
             "tables": [
+                silencing.table(desk, zone_id=key, timezone=timezone, now=now),
                 {
                     "title": texts("bar.live"),
                     "columns": [texts(f"list.{key}") for key in ("alarm", "level", "state", "opened")],
@@ -353,19 +403,28 @@ class ZoneKind:
         }
 
     def act(self, desk: Desk, key: str, person: Person, told: Json, now: datetime) -> None:
-        """Nothing can be done to a zone."""
-        del desk, key, person, told, now
-        raise AccessError("nothing can be done to a zone", advice="act on its alarms")
+        """A silence."""
+        silencing.act(desk, person, told, zone_id=key, now=now)
 
 
-KINDS: tuple[Kind, ...] = (ShelterKind(), OrderKind(), ZoneKind())
+KINDS: tuple[Kind, ...] = (ShelterKind(), OrderKind(), ZoneKind(), StormKind(), EvacuationKind())
 
 
-def _empty(key: str) -> Json:
+def blank(key: str) -> Json:
+    """A page about which nothing is known yet."""
     return {
         "id": key, "title": "", "sub": "", "chip": "", "version": 0, "actions": [], "facts": [], "pictures": [],
-        "tables": [], "number": "",
+        "tables": [], "number": "", "hint": "",
     }  # fmt: skip
+
+
+def sheets(leaf: Json) -> list[list[Any]]:
+    """All that a page of one thing shows as rows: its facts, then each table under its title."""
+    rows: list[list[Any]] = [[leaf["title"], leaf["sub"], leaf["chip"]]]
+    rows += [[fact["label"], fact["text"]] for fact in leaf["facts"]]
+    for table in leaf["tables"]:
+        rows += [[], [table["title"]], table["columns"], *table["rows"]]
+    return rows
 
 
 def _facts(desk: Desk, *facts: tuple[str, str]) -> list[Json]:

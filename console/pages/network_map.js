@@ -1,13 +1,14 @@
 // The map: networks as few canvas-drawn lines, every sensor a canvas symbol, alarms as real buttons on top.
 import { leaflet as L } from "nicegui-leaflet";
 import { LEVELS, badge, say } from "lifeline-console";
-import { LETTERS, Symbol, sample } from "lifeline-console/symbols.js";
+import { LETTERS, Swarm, Symbol, sample } from "lifeline-console/symbols.js";
 
 const LINES = { pipes: { color: "#6c7781" }, drains: { color: "#66809a", dashArray: "7 5" } };
 const WIDTHS = {
   pipes: (mm) => (mm >= 500 ? 4 : mm >= 300 ? 3 : mm >= 200 ? 2.2 : mm > 100 ? 1.6 : 1.2),
   drains: (mm) => (mm >= 1500 ? 3 : mm >= 800 ? 2.2 : 1.5),
 };
+const STILL = ["zones", "pipes", "drains", "sensors"];
 const LAYERS = ["zones", "pipes", "drains", "sensors", "shelters", "crews", "water", "findings"];
 const MOVING = ["shelters", "crews", "water"];
 const MOVING_MS = 15000;
@@ -21,7 +22,7 @@ export default {
       <p v-else-if="busy" class="ll-map-note">{{ texts["map.loading"] }}</p>
       <button type="button" class="ll-map-fit" @click="fit()">{{ texts["map.fit"] }}</button>
       <details class="ll-legend" :open="roomy"><summary>{{ texts["map.legend"] }}</summary>
-        <label v-if="tiles"><input type="checkbox" v-model="base" /><span v-html="sample('zones')"></span>{{ texts["map.base"] }}</label>
+        <label v-if="tiles.length"><input type="checkbox" v-model="base" /><span v-html="sample('zones')"></span>{{ texts["map.base"] }}</label>
         <label v-for="name in layers" :key="name"><input type="checkbox" v-model="visible[name]" />
           <span v-html="sample(name)"></span>{{ texts["map." + name] }}</label>
         <hr /><span v-for="state in ['good', 'doubtful', 'silent']" :key="state" class="ll-legend-state">
@@ -29,7 +30,7 @@ export default {
         <span class="ll-legend-letters"><span v-for="(letter, name) in letters" :key="name"><b>{{ letter }}</b> {{ texts["quantity." + name] }}</span></span>
       </details>
     </section>`,
-  props: { texts: Object, language: String, cities: Array, city: String, alarms: Array, selected: Number, tiles: String, css: String },
+  props: { texts: Object, language: String, cities: Array, city: String, alarms: Array, selected: Number, tiles: Array, css: String },
   emits: ["alarm", "sensor", "city"],
   data: () => ({
     layers: LAYERS,
@@ -63,23 +64,28 @@ export default {
   },
   created() {
     // Leaflet's objects must not become reactive: thousands of proxies would make every redraw slow.
-    this.own = { groups: {}, symbols: new Map(), pipes: new Map(), waiting: new Map(), loading: 0, loaded: false };
+    this.own = { groups: {}, pipes: new Map(), waiting: new Map(), loading: 0, loaded: false };
   },
   async mounted() {
     await this.$nextTick();
     await style(window.path_prefix + this.css);
-    const map = L.map(this.$refs.map, { zoomControl: false, attributionControl: Boolean(this.tiles), zoomSnap: 0.5 });
+    const map = L.map(this.$refs.map, { zoomControl: false, attributionControl: this.tiles.length > 0, zoomSnap: 0.5 });
     this.own.map = map;
     this.own.ready = false;
     map.setView([43.88, 125.32], 12);
     L.control.zoom({ position: "topright", zoomInTitle: this.texts["map.zoom_in"], zoomOutTitle: this.texts["map.zoom_out"] }).addTo(map);
     L.control.scale({ imperial: false, position: "bottomright" }).addTo(map);
-    if (this.tiles) this.own.base = L.tileLayer(this.tiles).addTo(map);
+    this.own.base = L.layerGroup(this.tiles.map(({ url, hosts }) => L.tileLayer(url, { subdomains: hosts, maxNativeZoom: 18, maxZoom: 20 })));
+    this.own.base.addTo(map);
     map.createPane("ground").style.zIndex = 350;
     map.getPane("ground").style.pointerEvents = "none";
     this.own.ground = L.canvas({ pane: "ground", padding: 0.3 });
     this.own.top = L.canvas({ padding: 0.3, tolerance: 6 });
+    map.createPane("sensors").style.zIndex = 390;
+    map.getPane("sensors").style.pointerEvents = "none";
+    this.own.swarm = new Swarm({ pane: "sensors", describe: (one) => plain(this.describe(one)), choose: (one) => this.$emit("sensor", one.id) });
     for (const name of [...LAYERS, "candidates", "alarms", "cities"]) this.own.groups[name] = L.layerGroup().addTo(map);
+    this.own.groups.sensors.addLayer(this.own.swarm);
     map.on("zoomend", () => this.rezoom());
     this.observer = new ResizeObserver(() => map.invalidateSize({ animate: false }));
     this.observer.observe(this.$refs.map);
@@ -99,10 +105,9 @@ export default {
       this.problem = "";
       const query = this.city ? `?city=${this.city}` : "";
       try {
-        const names = ["zones", "pipes", "drains", ...MOVING, "sensors"];
-        const answers = await Promise.all(names.map((name) => read(`/api/v1/layers/${name}.geojson${query}`)));
+        const answers = await Promise.all(STILL.map((name) => read(`/api/v1/layers/${name}.geojson${query}`)));
         if (turn !== this.own.loading) return; // the person has chosen another city meanwhile
-        this.draw(Object.fromEntries(names.map((name, i) => [name, answers[i].features])));
+        this.draw(Object.fromEntries(STILL.map((name, i) => [name, answers[i].features])));
         this.own.loaded = true;
         for (const news of this.own.waiting.values()) this.restate(news);
         this.own.waiting.clear();
@@ -110,6 +115,7 @@ export default {
         this.drawAlarms();
         this.rezoom();
         if (this.selected) this.focus();
+        this.reloadMoving();
       } catch (error) {
         if (turn === this.own.loading) this.problem = this.texts["map.failed"];
       } finally {
@@ -117,9 +123,8 @@ export default {
       }
     },
     draw(features) {
-      const { groups, ground, top } = this.own;
-      for (const name of ["zones", "pipes", "drains", "sensors"]) groups[name].clearLayers();
-      this.own.symbols.clear();
+      const { groups, ground } = this.own;
+      for (const name of ["zones", "pipes", "drains"]) groups[name].clearLayers();
       this.own.pipes.clear();
       this.own.bounds = L.latLngBounds([]);
       for (const { geometry, properties } of features.zones) {
@@ -152,16 +157,10 @@ export default {
           this.own.bounds.extend(whole.getBounds());
         }
       }
-      this.drawMoving(features);
-      const odd = ({ properties: { level, state } }) => (level ? 2 : 0) + (state === "good" ? 0 : 1);
-      for (const { geometry, properties } of features.sensors.sort((a, b) => odd(a) - odd(b))) {
-        const symbol = new Symbol(latlng(geometry.coordinates), { renderer: top, shape: "sensor", radius: 6, ...properties });
-        symbol.bindTooltip(() => plain(this.describe(symbol.options)));
-        symbol.on("click", () => this.$emit("sensor", properties.id));
-        groups.sensors.addLayer(symbol);
-        this.own.symbols.set(properties.id, symbol);
-        this.own.bounds.extend(symbol.getLatLng());
-      }
+      const odd = ({ level, state }) => (level ? 2 : 0) + (state === "good" ? 0 : 1);
+      const sensors = features.sensors.map(({ geometry, properties }) => ({ ...properties, where: L.latLng(latlng(geometry.coordinates)) }));
+      for (const one of sensors) this.own.bounds.extend(one.where);
+      this.own.swarm.setMembers(sensors.sort((a, b) => odd(a) - odd(b)));
     },
     drawMoving(features) {
       const { groups, top } = this.own;
@@ -196,7 +195,7 @@ export default {
       }
     },
     shelter({ id, zh, en, mode, state, people, places, exposure }) {
-      const words = [this.named({ id, zh, en }), this.texts["shelter.state." + state], this.texts["shelter.mode." + mode], `${people ?? "?"} / ${places}`];
+      const words = [this.named({ id, zh, en }), this.texts["shelter.state." + state], this.texts["shelter.mode." + mode], `${people ?? "?"} / ${places ?? "?"}`];
       if (exposure === "threatened" || exposure === "flooded") words.push(this.texts["shelter.exposure." + exposure]);
       return words.join(" · ");
     },
@@ -270,11 +269,7 @@ export default {
       }
     },
     restate(news) {
-      const symbol = this.own.symbols.get(news.id);
-      if (!symbol) return;
-      Object.assign(symbol.options, news);
-      symbol.redraw();
-      if (news.level || news.state !== "good") symbol.bringToFront();
+      this.own.swarm.restate(news);
     },
     reload_layers() {
       this.load(false);
@@ -299,8 +294,8 @@ export default {
       const { map, groups } = this.own;
       const zoom = map.getZoom();
       const radius = zoom < 11 ? 2.5 : zoom < 13 ? 4 : zoom < 15 ? 6 : 9;
-      for (const name of ["sensors", "shelters", "crews"])
-        groups[name].eachLayer((symbol) => symbol.setRadius(name === "sensors" ? radius : radius + 1));
+      this.own.swarm.setRadius(radius);
+      for (const name of ["shelters", "crews"]) groups[name].eachLayer((symbol) => symbol.setRadius(radius + 1));
       this.$refs.map.classList.toggle("ll-far", zoom < 13);
       for (const name of Object.keys(groups)) this.toggle(name);
     },

@@ -27,8 +27,13 @@ class Part(ui.element, esm={key: str(path) for key, path in _SCRIPT.items()}):
         """Sets properties; those that do not change cost nothing."""
         fresh = {key: value for key, value in values.items() if self._props.get(key) != value}
         if fresh:
-            self._props.update(fresh)
+            # values are never changed in place: the framework need not wrap each of their thousands of parts
+            dict.update(self._props, fresh)
             self.update()
+
+    def shown(self, name: str) -> Any:
+        """A property as it was set last."""
+        return self._props.get(name)
 
     def told(self, event: str, handler: Callable[[Any], Any]) -> None:
         """Calls `handler` with what the browser says when `event` happens."""
@@ -69,7 +74,7 @@ class SensorPanel(Part, component="sensor_panel.js", esm={"nicegui-echart": str(
 
 
 class Listing(Part, component="listing.js", esm={"nicegui-leaflet": str(_LEAFLET)}):
-    """A table with filters. Tells `filter` ({key, value}) and `more`."""
+    """A table with filters. Tells `filter` ({key, value}), `more` and `csv`."""
 
 
 class SensorPlot(Part, component="sensor_plot.js", esm={"nicegui-echart": str(_ECHART)}):
@@ -77,4 +82,4 @@ class SensorPlot(Part, component="sensor_plot.js", esm={"nicegui-echart": str(_E
 
 
 class Leaf(Part, component="leaf.js", esm={"nicegui-echart": str(_ECHART)}):
-    """One thing. Tells `act` ({action, version, note, number})."""
+    """One thing. Tells `act` ({action, version, note, number}) and `csv`."""

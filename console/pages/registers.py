@@ -1,110 +1,19 @@
-"""Lists of what the city has: shelters, crews, work orders, zones, forecasts of water. One page, told what it lists."""
+"""What the lists of shelters, crews, work orders, zones and forecasts of water read and how they show it."""
 
-import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from fastapi import Request
-from nicegui import ui
-
 from console.api.shelters import filled
+from console.pages import evacuations, silencing, storms
 from console.pages.desk import Desk
-from console.pages.frame import Frame
-from console.pages.parts import Listing
+from console.pages.register import MOST, Cities, Register
 from console.words import moment, percent, value
-from lifeline.errors import StoreError
 from lifeline.shelter import ShelterState
 from lifeline.store import crews, flood_forecasts, shelters, work_orders
 from lifeline.units import Quantity
 from lifeline.work_order import OVER, OrderState
 
-_REFRESH_S = 5.0
-_MOST = 500
 Json = dict[str, Any]
-Cities = frozenset[str] | None
-
-
-@dataclass(frozen=True, slots=True)
-class Register:
-    """A list: `columns` are keys of the catalogue by key of the row; `read` blocks and gives rows with id and href;
-    a row's `filters` are compared with what is chosen of `choices`."""
-
-    path: str
-    columns: tuple[tuple[str, str, str], ...]
-    read: Callable[[Desk, Cities, datetime], list[Json]]
-    choices: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
-    """key, catalogue group of its words, values"""
-
-
-class RegisterPage:
-    """One open page of a register; follows the tables every few seconds."""
-
-    def __init__(self, desk: Desk, request: Request, register: Register, *, city: str) -> None:
-        self._desk, self._register = desk, register
-        query = request.query_params
-        self._chosen = {key: query.get(key, "")[:64].replace("\x00", "") for key, _, _ in register.choices}
-        self._chosen["words"] = query.get("words", "")[:64].replace("\x00", "")
-        texts = desk.texts
-        with ui.element("main").classes("ll-page"):
-            self._frame = Frame(desk, request, path=register.path, city=city, chosen=lambda _: self._again())
-            self._listing = Listing()
-        self._listing.show(
-            title=texts(f"page.{register.path[1:]}"),
-            older="",
-            empty=texts("list.empty"),
-            more=False,
-            rows=[],
-            columns=[{"key": key, "label": texts(word), "kind": kind} for key, word, kind in register.columns],
-            filters=self._filters(),
-        )
-        self._listing.told("filter", self._filter)
-        ui.timer(_REFRESH_S, self._draw)
-        self._frame.later(self._draw())
-
-    def _filters(self) -> list[Json]:
-        texts = self._desk.texts
-        anything = {"value": "", "label": texts("list.any")}
-        return [
-            *(
-                {
-                    "key": key,
-                    "label": texts(f"list.{key}"),
-                    "value": self._chosen[key],
-                    "options": [anything, *({"value": one, "label": texts(f"{group}.{one}")} for one in values)],
-                }
-                for key, group, values in self._register.choices
-            ),
-            {"key": "words", "label": texts("list.words"), "value": self._chosen["words"], "options": None},
-        ]
-
-    def _filter(self, told: Json) -> None:
-        if told["key"] in self._chosen:
-            self._chosen[told["key"]] = str(told["value"]).replace("\x00", "").strip()[:64]
-        self._again()
-
-    def _again(self) -> None:
-        self._frame.remember(**self._chosen)
-        self._listing.show(filters=self._filters())
-        self._frame.later(self._draw())
-
-    async def _draw(self) -> None:
-        desk, scope = self._desk, self._frame.scope
-        try:
-            rows = await asyncio.to_thread(self._register.read, desk, scope, desk.clock.now())
-        except StoreError:
-            self._frame.say(desk.texts("error.store"), "negative")
-            return
-        self._listing.show(rows=[row for row in rows if self._fits(row)][:_MOST])
-
-    def _fits(self, row: Json) -> bool:
-        words = self._chosen["words"].casefold()
-        shown = (str(row.get(key, "")) for key, _, _ in self._register.columns)
-        return (
-            all(self._chosen[key] in ("", row["filters"].get(key)) for key, _, _ in self._register.choices)
-            and (not words or words in row["id"].casefold() or any(words in one.casefold() for one in shown))
-        )  # fmt: skip
 
 
 def _shelters(desk: Desk, cities: Cities, now: datetime) -> list[Json]:
@@ -151,7 +60,7 @@ def _crews(desk: Desk, cities: Cities, now: datetime) -> list[Json]:
 def _orders(desk: Desk, cities: Cities, now: datetime) -> list[Json]:
     texts = desk.texts
     rows = []
-    for one in work_orders.orders(desk.store, live_only=False, limit=_MOST):
+    for one in work_orders.orders(desk.store, live_only=False, limit=MOST):
         if cities is not None and one.city_code not in cities:
             continue
         timezone = desk.timezone(one.city_code)
@@ -283,4 +192,7 @@ REGISTERS = (
         _storms,
         (("warned", "storm.warned", WARNED),),
     ),
+    storms.REGISTER,
+    evacuations.REGISTER,
+    silencing.REGISTER,
 )  # fmt: skip

@@ -9,10 +9,13 @@ from nicegui import ui
 
 from console.curves import Curve
 from console.gate import visitor_of
+from console.pages import export
 from console.pages.desk import Desk
+from console.pages.filters import Filters
 from console.pages.frame import Frame
 from console.pages.parts import Listing, SensorPlot, tag
 from console.pages.sensor_view import panel, row
+from console.pages.silence_box import SilenceBox
 from console.sensing import SensorNow, SensorState
 from lifeline.errors import StoreError
 from lifeline.store import views
@@ -23,6 +26,11 @@ _REFRESH_S = 5.0
 _SPANS = (1, 7, 30, 365)
 _STEPS = 800
 _WORST_FIRST = (SensorState.SILENT, SensorState.DOUBTFUL, SensorState.GOOD)
+_COLUMNS = (
+    ("state_word", "list.state", "sensor"), ("name", "list.sensor", "link"), ("id", "list.number", ""),
+    ("place", "detail.zone", ""), ("quantity", "list.quantity", ""), ("value", "list.value", ""),
+    ("newest", "bar.newest", ""), ("why", "list.why", ""),
+)  # fmt: skip
 Json = dict[str, Any]
 
 
@@ -31,14 +39,16 @@ class SensorList:
 
     def __init__(self, desk: Desk, request: Request, *, city: str) -> None:
         self._desk = desk
-        query = request.query_params
-        self._chosen = {
-            "state": query.get("state", ""),
-            "quantity": query.get("quantity", ""),
-            "words": query.get("words", "")[:64],
-        }
-        self._limit = _PAGE
         texts = desk.texts
+        self._filters = Filters(
+            texts,
+            request.query_params,
+            {
+                "state": [(one.value, texts(f"sensor.state.{one.value}")) for one in _WORST_FIRST],
+                "quantity": [(one.value, texts(f"quantity.{one.value}")) for one in Quantity],
+            },
+        )
+        self._limit = _PAGE
         with ui.element("main").classes("ll-page"):
             self._frame = Frame(desk, request, path="/sensors", city=city, chosen=lambda _: self._again())
             self._listing = Listing()
@@ -46,47 +56,18 @@ class SensorList:
             title=texts("page.sensors"),
             older=texts("list.more"),
             empty=texts("list.empty"),
-            columns=[
-                {"key": "state_word", "label": texts("list.state"), "kind": "sensor"},
-                {"key": "name", "label": texts("list.sensor"), "kind": "link"},
-                {"key": "id", "label": texts("list.number")},
-                {"key": "place", "label": texts("detail.zone")},
-                {"key": "quantity", "label": texts("list.quantity")},
-                {"key": "value", "label": texts("list.value")},
-                {"key": "newest", "label": texts("bar.newest")},
-                {"key": "why", "label": texts("list.why")},
-            ],
-            filters=self._filters(),
+            csv=texts("list.csv"),
+            columns=[{"key": key, "label": texts(word), "kind": kind} for key, word, kind in _COLUMNS],
+            filters=self._filters.shown(),
         )
         self._listing.told("filter", self._filter)
         self._listing.told("more", self._more)
+        self._listing.told("csv", lambda _: self._take_along())
         self._draw()
         ui.timer(_REFRESH_S, self._draw)
 
-    def _filters(self) -> list[Json]:
-        texts = self._desk.texts
-        anything = {"value": "", "label": texts("list.any")}
-        states = [{"value": one.value, "label": texts(f"sensor.state.{one.value}")} for one in _WORST_FIRST]
-        quantities = [{"value": one.value, "label": texts(f"quantity.{one.value}")} for one in Quantity]
-        return [
-            {
-                "key": "state",
-                "label": texts("list.state"),
-                "value": self._chosen["state"],
-                "options": [anything, *states],
-            },
-            {
-                "key": "quantity",
-                "label": texts("list.quantity"),
-                "value": self._chosen["quantity"],
-                "options": [anything, *quantities],
-            },
-            {"key": "words", "label": texts("list.words"), "value": self._chosen["words"], "options": None},
-        ]
-
     def _filter(self, told: Json) -> None:
-        if told["key"] in self._chosen:
-            self._chosen[told["key"]] = str(told["value"]).strip()[:64]
+        self._filters.take(told)
         self._limit = _PAGE
         self._again()
 
@@ -95,31 +76,35 @@ class SensorList:
         self._draw()
 
     def _again(self) -> None:
-        self._frame.remember(**self._chosen)
-        self._listing.show(filters=self._filters())
+        self._frame.remember(**self._filters.chosen)
+        self._listing.show(filters=self._filters.shown())
         self._draw()
 
     def _draw(self) -> None:
+        found = self._found()
+        self._listing.show(rows=self._rows(found[: self._limit]), more=len(found) > self._limit)
+
+    def _found(self) -> list[SensorNow]:
+        """What is wanted, the unknown ones first."""
         everything = self._desk.feed.sensors(self._frame.city or None)
         found = [now for now in everything if self._frame.here(now.sensor.city_code) and self._fits(now)]
-        found.sort(key=lambda now: (_WORST_FIRST.index(now.state), now.sensor.sensor_id))
-        at = self._desk.clock.now()
-        texts = self._desk.texts
-        rows = [
-            row(self._desk, now, at=at) | {"state_word": texts(f"sensor.state.{now.state.value}")}
-            for now in found[: self._limit]
-        ]
-        self._listing.show(rows=rows, more=len(found) > self._limit)
+        return sorted(found, key=lambda now: (_WORST_FIRST.index(now.state), now.sensor.sensor_id))
+
+    def _rows(self, found: list[SensorNow]) -> list[Json]:
+        at, texts = self._desk.clock.now(), self._desk.texts
+        return [row(self._desk, now, at=at) | {"state_word": texts(f"sensor.state.{now.state.value}")} for now in found]
+
+    def _take_along(self) -> None:
+        rows = self._rows(self._found())
+        table = [[self._desk.texts(word) for _, word, _ in _COLUMNS]]
+        table += [[one[key] for key, _, _ in _COLUMNS] for one in rows]
+        export.give("sensors", table, now=self._desk.clock.now())
 
     def _fits(self, now: SensorNow) -> bool:
-        chosen, sensor = self._chosen, now.sensor
-        words = chosen["words"].casefold()
-        return (
-            chosen["state"] in ("", now.state.value)
-            and chosen["quantity"] in ("", sensor.quantity.value)
-            and any(
-                words in one.casefold() for one in (sensor.sensor_id, sensor.name.zh, sensor.name.en, sensor.device_id)
-            )
+        sensor = now.sensor
+        return self._filters.fits(
+            {"state": now.state.value, "quantity": sensor.quantity.value},
+            (sensor.sensor_id, sensor.name.zh, sensor.name.en, sensor.device_id),
         )
 
 
@@ -142,7 +127,9 @@ class SensorPage:
             if now is None:
                 tag("p", texts("list.no_sensor", id=sensor_id), "ll-empty")
                 return
-            self._plot = SensorPlot()
+            with ui.element("div").classes("ll-both"):
+                self._plot = SensorPlot()
+                SilenceBox(desk, self._frame, sensor_id)
         self._plot.show(spans=[{"days": one, "label": texts("list.days", n=one)} for one in _SPANS])
         self._plot.told("days", self._choose)
         self._show(now, [])

@@ -9,7 +9,8 @@ from nicegui import ui
 from console.pages.desk import Desk
 from console.pages.history import History
 from console.pages.leaves import KINDS, Kind, LeafPage
-from console.pages.registers import REGISTERS, Register, RegisterPage
+from console.pages.register import Register, RegisterPage
+from console.pages.registers import REGISTERS
 from console.pages.report import ReportPage
 from console.pages.search import SearchPage
 from console.pages.sensors import SensorList, SensorPage

@@ -1,13 +1,14 @@
 """The situation page: where the city's networks stand, what is wrong, and what to do about it."""
 
 import asyncio
+from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
 from fastapi import Request
 from nicegui import ui
 
-from console import doing
+from console import base_map, doing
 from console.access import DESK, may
 from console.curves import Curve
 from console.dossier import Dossier, measured
@@ -38,6 +39,7 @@ class Situation:
         self._sensor_id: str | None = None
         with ui.element("main").classes("ll-page ll-situation"):
             self._frame = Frame(desk, request, path="", city=city, chosen=lambda _: self._city_chosen())
+            _fetch_early(self._frame.city)
             self._map = NetworkMap()
             with ui.element("div").classes("ll-panels"):
                 self._alarm_panel = AlarmPanel()
@@ -46,7 +48,7 @@ class Situation:
         self._map.show(
             texts=texts.part("map", "level", "quantity", "sensor", "shelter"),
             language=texts.language.value,
-            tiles=desk.settings.console.tile_url,
+            tiles=[asdict(one) for one in base_map.layers(desk.settings.console.tile_url)],
         )
         self._queue.show(
             texts=texts.part("queue", "level", "state", "age"),
@@ -281,6 +283,14 @@ class Situation:
 
     def _remember(self) -> None:
         self._frame.remember(alarm=self._alarm_id)
+
+
+def _fetch_early(city: str) -> None:
+    """Lets the browser ask for the large layers while it still loads the scripts that draw them."""
+    query = f"?city={city}" if city else ""
+    for layer in ("zones", "pipes", "drains", "sensors"):
+        href = f"/api/v1/layers/{layer}.geojson{query}"
+        ui.add_head_html(f'<link rel="preload" as="fetch" crossorigin="anonymous" href="{href}">')
 
 
 def _symbol(now: SensorNow) -> Json:

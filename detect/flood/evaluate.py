@@ -19,6 +19,7 @@ from detect.flood.nowcast import HORIZONS_MIN, WARN_PROBABILITY, Forecast, Nowca
 from detect.flood.recording import Event, Recording, read_events
 from detect.flood.replay import ROAD, Rows, examples_of, first_wet_s, highest_m, replay
 from detect.flood.score import Bin, Score, brier, reliability, score
+from detect.flood.whole_file import whole_file
 from detect.instant import instant, iso
 
 LEVELS_M = (ROAD.blue, ROAD.yellow, ROAD.orange, ROAD.red)
@@ -212,7 +213,7 @@ def _leads(events: tuple[Event, ...], cut_s: float, rows: Rows, found: list[Fore
 
 
 def _write_forecasts(path: Path, events: tuple[Event, ...], rows: Rows, found: list[Forecast]) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
+    with whole_file(path) as file:
         writer = csv.writer(file)
         writer.writerow(
             ("time", "sensor", "horizon_min", "level_cm", "probability", "q10_cm", "q50_cm", "q90_cm", "rung", "warn",

@@ -107,7 +107,8 @@ class Memory:
             lat = np.array([p.lat for p in positions])
             lon = np.array([p.lon for p in positions])
             plane = np.column_stack([lon * np.cos(np.radians(lat.mean())), lat])
-            away, near = cKDTree(plane).query(plane, k=min(_NEIGHBOURS + 1, n))
+            found = cKDTree(plane).query(plane, k=min(_NEIGHBOURS + 1, n))
+            away, near = np.asarray(found[0]), np.asarray(found[1])
             # of places in one spot the tree may name another one first
             itself = near == np.arange(n)[:, None]
             itself[~itself.any(axis=1), -1] = True

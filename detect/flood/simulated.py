@@ -19,6 +19,7 @@ from detect.flood.judged import LEVELS_M, WAYS, Worth, foreseen, table, worth
 from detect.flood.nowcast import HORIZONS_MIN, WARN_PROBABILITY, Forecast, Nowcast
 from detect.flood.storms import Storm, given, made_up
 from detect.flood.training import Catchment, For, known_of, learn
+from detect.flood.whole_file import whole_file
 from lifeline.errors import ReplayError
 
 _UNSEEN = 1_000_000
@@ -126,18 +127,14 @@ def judged(
     trained_storms: int,
     own: bool,
     storms: int = 50,
-    storms_csv: Path | None = None,
+    given_storms: Sequence[Storm] = (),
     forecasts: Path | None = None,
     processes: int = 1,
     seed: int = 0,
     progress: Progress = quiet,
 ) -> Judgement:
-    """Judges on unseen made-up storms, or on those of a file. Raises ReplayError, SimulationError."""
-    unseen: Sequence[Storm]
-    if storms_csv is not None:
-        unseen = given(storms_csv, drains)
-    else:
-        unseen = [made_up(drains, _UNSEEN + seed + n) for n in range(storms)]
+    """Judges on `storms` unseen made-up storms, or on those given. Raises SimulationError."""
+    unseen = given_storms or [made_up(drains, _UNSEEN + seed + n) for n in range(storms)]
     if not own:
         # what a city knows of its places without a storm: its pipes
         known = known_of(Catchment(drains, tools, ()))
@@ -173,6 +170,8 @@ def evaluate_swmm(
     """Learns from storms over `train_on` (none: over `model` itself) and judges on unseen storms over `model`."""
     drains = drains_of(model)
     tools = instruments(drains)
+    # a file that cannot be read is told now, not after an hour of learning
+    given_storms = () if storms_csv is None else given(storms_csv, drains)
     teacher = drains if train_on is None else drains_of(train_on)
     nowcast, _ = trained(
         [(teacher, tools if train_on is None else instruments(teacher))],
@@ -181,13 +180,14 @@ def evaluate_swmm(
     )  # fmt: skip
     return judged(
         nowcast, drains, tools, trained_on=(teacher.name,), trained_storms=train_storms, own=train_on is None,
-        storms=storms, storms_csv=storms_csv, forecasts=forecasts, processes=processes, seed=seed, progress=progress,
+        storms=storms, given_storms=given_storms, forecasts=forecasts, processes=processes, seed=seed,
+        progress=progress,
     )  # fmt: skip
 
 
 def _write(path: Path, nowcast: Nowcast, tools: Instruments, storms: Sequence[Told]) -> None:
     """Each forecast with a rain forecast of a place that is wet, or that may become so; storms a day apart."""
-    with path.open("w", encoding="utf-8", newline="") as file:
+    with whole_file(path) as file:
         writer = csv.writer(file)
         writer.writerow(
             ("storm", "time", "sensor", "horizon_min", "level_cm", "probability", "q10_cm", "q50_cm", "q90_cm", "rung",

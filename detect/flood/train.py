@@ -18,7 +18,7 @@ from detect.flood.simulated import Judgement, Progress, drains_of, judged, quiet
 from detect.port import Batch, Json, Scope
 from detect.window import Rows, batch_of
 from lifeline.city import CityPack, load
-from lifeline.errors import ReplayError
+from lifeline.errors import ReplayError, SettingsError
 from lifeline.store import flood_models, history, readings, sensors
 from lifeline.store.pool import Store
 from lifeline.units import Quantity
@@ -72,8 +72,10 @@ def train_city(
     seed: int = 0,
     progress: Progress = quiet,
 ) -> TrainedModel:
-    """Learns from a city pack, or a SWMM file alone. Raises PackError, ReplayError, SimulationError, StoreError."""
+    """Learns from a city pack, or a SWMM file alone. Raises PackError, ReplayError, SettingsError,
+    SimulationError, StoreError."""
     drains, tools, pack = _model(city)
+    _make(folder)
     nowcast, _ = trained([(drains, tools)], storms=storms, processes=processes, seed=seed, progress=progress)
     judgement = judged(
         nowcast, drains, tools, trained_on=(drains.name,), trained_storms=storms, own=True, storms=test_storms,
@@ -82,7 +84,6 @@ def train_city(
     correction = None
     if observed_from is not None and pack is not None:
         nowcast, correction = _observed(nowcast, pack, observed_from, now, progress)
-    folder.mkdir(parents=True, exist_ok=True)
     content = model_file.to_bytes(nowcast)
     (folder / "model.bin").write_bytes(content)
     found = TrainedModel(pack.code if pack else "", nowcast, judgement, correction, folder / "report.html")
@@ -93,6 +94,14 @@ def train_city(
     (folder / "figures.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
     write_report(folder, found.judgement, found.notes, made_at=now)
     return found
+
+
+def _make(folder: Path) -> None:
+    """Now, and not after an hour of learning."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(f"--out {folder}: no folder can be made there: {error}", advice="name another") from error
 
 
 def _model(city: Path) -> tuple[Drains, Instruments, CityPack | None]:

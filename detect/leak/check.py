@@ -36,6 +36,12 @@ DEMAND = Bounds(0.0, 1e4, 0)
 """metres and m3/h; a 5-minute pressure with 1 cm resolution moves within three hours, a level or a pump may not"""
 
 
+UNIT_FACTORS = np.array([9806.65, 9.80665, 0.0980665, 0.00980665])
+"""what a metre of water is in Pa, kPa, bar and MPa"""
+UNIT_MARGIN = 0.3
+"""a pressure that is read in another unit lies so near to a factor of what it usually reads"""
+
+
 class Checks:
     """Goes through samples in order: `look` gives the mask, `counts` how many values each reason took out."""
 
@@ -56,10 +62,13 @@ class Checks:
         self._same = np.where(missing, self._same, np.where(same, self._same + 1, 0))
         self._last = np.where(missing, self._last, sample)
         flat = ~missing & (self._same >= self._flat_after)
-        # a pressure in the wrong unit is off by 10 (bar) or 9.8 (kPa against m): far outside what it ever reads
+        # a pressure in the wrong unit is far outside what it ever reads
         with np.errstate(invalid="ignore", divide="ignore"):
             ratio = np.abs(sample) / self._typical
-        unit = ~missing & ~outside & np.isfinite(ratio) & ((ratio > 5.0) | (ratio < 0.2)) & (self._flat_after < 10**9)
+        pressure = ~missing & np.isfinite(ratio) & (self._flat_after < 10**9)
+        known = (np.abs(ratio[:, None] / UNIT_FACTORS - 1.0) < UNIT_MARGIN).any(axis=1)
+        unit = pressure & (known | (~outside & ((ratio > 5.0) | (ratio < 0.2))))
+        outside &= ~unit
         bad = missing | outside | flat | unit
         good = ~bad
         start = good & ~np.isfinite(self._typical)

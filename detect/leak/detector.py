@@ -205,6 +205,8 @@ class LeakDetector:
         self.last_hour = hour
         if self._tracker is None:
             self._calibration.append(hour)
+            if (hour.index + 1) % DAY_H == 0:
+                self.upkeep.pass_day({reason.value: count for reason, count in self.checks.counts.items()})
             if len(self._calibration) >= self.settings.calibration_hours:
                 self._calibrate()
             return []

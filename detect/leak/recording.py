@@ -1,7 +1,8 @@
-"""Reads a recorded year in the layout of the BattLeDIM competition: `*_SCADA_Pressures.csv` and its companions.
+"""Reads a recorded year in the layout of the BattLeDIM competition: `*_SCADA_Pressures.csv`, `_Flows` and companions.
 
 `;` between columns, a decimal comma, plain or gzipped, a first column `Timestamp` without zone. Pressures m, flows
-m3/h, levels m, metered demands L/h. Every part but the pressures may be missing. Errors name file and line.
+m3/h, levels m, metered demands L/h. Pressures or flows must be there; the other parts may be
+missing. Errors name file and line.
 """
 
 import csv
@@ -46,21 +47,26 @@ class Recording:
 
 
 def read_recording(folder: Path, *, zone: tzinfo = UTC) -> Recording:
-    """Read a folder. Raises `ReplayError` when the pressures are missing or a file cannot be read."""
+    """Read a folder. Raises `ReplayError` when pressures and flows are missing or a file cannot be read."""
     if not folder.is_dir():
         raise ReplayError(f"{folder}: no such folder", advice="give the folder that holds *_SCADA_Pressures.csv")
-    pressure = _find(folder, "SCADA_Pressures", zone)
-    if pressure is None:
+    parts = [_find(folder, f"SCADA_{name}", zone) for name in ("Pressures", "Flows", "Levels", "Demands")]
+    first = parts[0] or parts[1]
+    if first is None:
         raise ReplayError(
-            f"{folder}: no *_SCADA_Pressures.csv or .csv.gz", advice="give the folder that holds the recorded files"
+            f"{folder}: no *_SCADA_Pressures.csv or *_SCADA_Flows.csv, plain or .gz",
+            advice="give the folder that holds the recorded files",
         )
-    parts = [pressure, *(_find(folder, f"SCADA_{name}", zone) for name in ("Flows", "Levels", "Demands"))]
-    times = pressure.times_s
+    times = first.times_s
     names, blocks = [], []
     for part, scale in zip(parts, (1.0, 1.0, 1.0, 1 / LITRES_PER_M3), strict=True):
         names.append(part.columns if part else ())
         blocks.append(_align(part, times) * scale if part else np.zeros((len(times), 0)))
     leakages = _find(folder, "Leakages", zone)
+    if leakages is None and (folder / "truth.csv").exists():
+        # begin and end are known, the flow is not
+        names_known = tuple(_spans(folder / "truth.csv", zone))
+        leakages = Table(folder / "truth.csv", times, names_known, np.zeros((len(times), len(names_known))))
     leaks = _truth(folder, leakages, times, zone) if leakages else None
     return Recording(times, Sensors(*names), np.hstack(blocks), leaks)
 

@@ -30,6 +30,8 @@ _DRIFT_OVER = 0.4
 _DAYS_KEPT = 24
 _LAGS_H, _LAG_GAIN, _LAG_LEAST = 3, 0.15, 0.8
 """a shift of the course of two days that fits so much better, and fits at all"""
+_LAG_DAYS = 3
+"""the same shift on so many days in a row"""
 _COURSE_H = 48
 _TOGETHER_LEAST, _TOGETHER_SHARE = 3, 0.1
 """so many at once have one cause behind them (a line, a storm): the zone is told to be unknown, not each sensor"""
@@ -94,6 +96,8 @@ class Memory:
     """mean of what was not expected of each pressure, day by day"""
     course: list[list[float | None]] = field(default_factory=list)
     """[measured..., not expected...] of the pressures, hour by hour"""
+    late: dict[str, list[int]] = field(default_factory=dict)
+    """sensor number -> [hours that its course is late, days in a row]"""
     doubted: dict[str, str] = field(default_factory=dict)
     """sensor number -> reason"""
     untold: list[str] = field(default_factory=list)
@@ -130,6 +134,7 @@ class Upkeep:
         # there and back again: a step that stays is news, not a spike
         spike = (np.abs(step) > usual) & (np.abs(back) > usual) & (np.abs(values - before) < 0.3 * np.abs(step))
         spike &= (move > 0) & (memory.samples > 2)
+        spike[self._n_pressure :] = False  # a pump that switches is none
         memory.spikes = memory.spikes + spike
         known = np.isfinite(step)
         gain = np.where(move > 0, _MOVE_MEMORY, 1.0)
@@ -175,9 +180,13 @@ class Upkeep:
             told = one.reason not in common
             memory.untold = [name for name in memory.untold if name != str(one.sensor)] + [str(one.sensor)] * (not told)
         memory.untold = [name for name in memory.untold if name in memory.doubted]
-        memory.counted = {name: count.tolist() for name, count in counts.items()}
-        memory.samples, memory.spikes = 0, np.zeros(self._n)
+        self.pass_day(counts)
         return said
+
+    def pass_day(self, counts: dict[str, np.ndarray]) -> None:
+        """Ends a day of which nothing is said: what was counted in it is not counted on the next."""
+        self.memory.counted = {name: count.tolist() for name, count in counts.items()}
+        self.memory.samples, self.memory.spikes = 0, np.zeros(self._n)
 
     def _share(self, counts: dict[str, np.ndarray]) -> dict[str, Floats]:
         """Part of the day's samples that each check masked, (n_sensors,)."""
@@ -243,16 +252,18 @@ class Upkeep:
         course = np.array(self.memory.course, dtype=float)
         measured, unexpected = course[:, : self._n_pressure], course[:, self._n_pressure :]
         expected = measured - unexpected
-        found = []
-        lags: Counter[int] = Counter()
+        found, before, self.memory.late = [], self.memory.late, {}
         for sensor in range(self._n_pressure):
             fit = {lag: _fit(measured[:, sensor], expected[:, sensor], lag) for lag in range(-_LAGS_H, _LAGS_H + 1)}
             best = max(fit, key=lambda lag: fit[lag])
             if best and fit[best] >= _LAG_LEAST and fit[best] - fit[0] >= _LAG_GAIN:
-                lags[best] += 1
+                last, days = before.get(str(sensor), [0, 0])
+                self.memory.late[str(sensor)] = [best, days + 1 if last == best else 1]
                 found.append(Doubt(sensor, UpkeepReason.CLOCK, {"clock_late_by_h": best, "fit": round(fit[best], 3)}))
         # where most sensors agree it is the day that is unusual, not their clocks
-        return found if len(found) <= self._n_pressure // 3 else []
+        if len(found) > self._n_pressure // 3:
+            return []
+        return [one for one in found if self.memory.late[str(one.sensor)][1] >= _LAG_DAYS]
 
     def to_json(self) -> Json:
         arrays = {name: getattr(self.memory, name).tolist() for name in _ARRAYS}

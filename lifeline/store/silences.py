@@ -47,14 +47,22 @@ def add(
     with store.transaction() as connection:
         row: Any = connection.execute(_SQL["add"], values).fetchone()
         if row is None:
-            what = f"sensor {sensor_id}" if sensor_id is not None else f"zone {zone_id}"
-            raise NotFoundError(f"there is no {what}", advice="look at the list")
+            raise NotFoundError(f"there is no {_subject(sensor_id, zone_id)}", advice="look at the list")
         detail = {"silence_id": row.silence_id, "from": begins, "until": until, "why": why}
         audit.record(
             connection, who=by, action="silence.add", subject=_subject(sensor_id, zone_id), detail=detail, at=now
         )
         notify(connection, Topic.ALARM)
         return _one(connection, row.silence_id)
+
+
+def city_of(store: Store, *, sensor_id: str | None = None, zone_id: str | None = None) -> str:
+    """The city of what is to be silent. Raises NotFoundError, StoreError."""
+    with store.transaction() as connection:
+        row: Any = connection.execute(_SQL["city"], {"sensor_id": sensor_id, "zone_id": zone_id}).fetchone()
+    if row is None:
+        raise NotFoundError(f"there is no {_subject(sensor_id, zone_id)}", advice="look at the list")
+    return str(row.city_code)
 
 
 def end(store: Store, silence_id: int, *, by: str, now: datetime) -> Silence:

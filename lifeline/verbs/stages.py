@@ -1,6 +1,7 @@
 """The verbs that run stages: `lifeline ingest|detect|alerts|console`, and `lifeline run` for all of them."""
 
 import threading
+from functools import partial
 
 import typer
 
@@ -40,9 +41,12 @@ def alerts() -> None:
 @app.command()
 def console() -> None:
     """Run the operations page and the REST API."""
+    from alerts.field import rules_of
     from console.app import run
 
-    run_stage("console", run, settings_module.load())
+    settings = settings_module.load()
+    _, of_shelters = rules_of(settings.field)
+    run_stage("console", partial(run, checklist=of_shelters.checklist), settings)
 
 
 @app.command()

@@ -184,6 +184,33 @@ def test_layers_are_geojson_and_come_once(api: httpx.Client) -> None:
     assert api.get("/layers/pipes.geojson", params={"city": "220200"}).json()["features"] == []
 
 
+def test_a_large_layer_is_made_once_for_all(api: httpx.Client) -> None:
+    packed = api.get("/layers/pipes.geojson", params={"city": "220100"})
+    plain = api.get("/layers/pipes.geojson", params={"city": "220100"}, headers={"Accept-Encoding": "identity"})
+    assert packed.json() == plain.json()
+    assert packed.headers["etag"] == plain.headers["etag"]
+    sensors = api.get("/layers/sensors.geojson")
+    assert api.get("/layers/sensors.geojson").headers["etag"] == sensors.headers["etag"]
+    assert {one["properties"]["city"] for one in sensors.json()["features"]} == {"220100"}
+
+
+def test_silences_are_made_listed_and_ended_with_a_reason(api: httpx.Client) -> None:
+    until = (datetime.now(UTC) + timedelta(hours=3)).isoformat()
+    _refused(api.post("/silences", json={"sensor_id": "CC-P-01", "until": until, "why": " "}), 409, "not-allowed-now")
+    _refused(api.post("/silences", json={"until": until, "why": "works"}), 404, "not-found")
+    _refused(api.post("/silences", json={"sensor_id": "CC-NO", "until": until, "why": "works"}), 404, "not-found")
+    late = (datetime.now(UTC) + timedelta(days=40)).isoformat()
+    _refused(api.post("/silences", json={"zone_id": "CC-DMA-1", "until": late, "why": "x"}), 409, "not-allowed-now")
+    made = api.post("/silences", json={"sensor_id": "CC-P-01", "until": until, "why": "校准"})
+    assert (made.status_code, made.json()["why"]) == (201, "校准")
+    number = made.json()["silence_id"]
+    assert number in [one["silence_id"] for one in api.get("/silences?in_force=true").json()["items"]]
+    ended = [api.post(f"/silences/{number}/end").json()["ended_by"] for _ in range(2)]
+    assert ended[0] == ended[1] == made.json()["made_by"]
+    assert number not in [one["silence_id"] for one in api.get("/silences?in_force=true").json()["items"]]
+    _refused(api.post("/silences/99999/end"), 404, "not-found")
+
+
 def test_health_findings_and_the_document(api: httpx.Client) -> None:
     health = api.get("/health").json()
     assert health["database"] is True

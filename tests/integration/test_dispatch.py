@@ -15,6 +15,7 @@ from lifeline.asset import Position
 from lifeline.city.pack import load
 from lifeline.errors import IllegalTransitionError, SettingsError, StaleVersionError
 from lifeline.store import alarms, audit, crews, findings, work_orders
+from lifeline.store import dispatch as offers_of
 from lifeline.store.cities import load_pack
 from lifeline.store.pool import Store
 from lifeline.store.work_orders import act
@@ -183,6 +184,22 @@ def test_two_dispatchers_make_one_order_and_one_offer(store: Store, desk: Desk) 
     desk.tick(NOW)
     (order,) = work_orders.orders(store, live_only=False)
     assert [offer.outcome for offer in work_orders.offers(store, order.order_id)] == ["waiting"]
+
+
+def test_a_crew_is_asked_about_one_order_at_a_time(store: Store, desk: Desk) -> None:
+    asked = _dispatched(store, desk)
+    other = open_alarm(store, later(FLOOD, 1, subject="flood:CC-WD-09", phase=FLOOD.phase))
+    made = offers_of.open_order(
+        store, other.alarm_id, skills=[], materials=[], who="system:dispatch", reason="alarm-dispatched", now=NOW
+    )
+    with pytest.raises(IllegalTransitionError, match=f"asked about work order {asked.order_id}"):
+        offers_of.offer(
+            store, made.order_id, crew_id=str(asked.crew_id), answer_by=NOW, minutes=1.0, reasons=["skilled"],
+            who="system:dispatch", now=NOW,
+        )  # fmt: skip
+    act(store, asked.order_id, A.ACCEPT, who="zhao", now=NOW)
+    desk.tick(NOW)
+    assert work_orders.order(store, made.order_id).crew_id not in (None, asked.crew_id), "rather one with less to do"
 
 
 def test_crews_off_duty_are_not_asked(store: Store, desk: Desk) -> None:

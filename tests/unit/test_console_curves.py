@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from console.base_map import layers, origins
 from console.curves import Curve, Mark, explained, of_quantity, options
-from console.guard import Guard, tile_origin
+from console.guard import Guard
 from console.words import moment, percent, value
 from lifeline.errors import SettingsError
 from lifeline.units import Quantity
@@ -95,10 +96,18 @@ def test_only_pages_of_our_own_may_act(host: str, headers: dict[str, str], statu
         assert sent[0]["status"] == status
 
 
-def test_tiles_are_allowed_from_their_own_host_alone() -> None:
-    assert tile_origin("") == ""
-    assert tile_origin("http://tiles.example:8000/{z}/{x}/{y}.png") == "http://tiles.example:8000"
-    assert tile_origin("https://t{s}.example.cn/{z}/{x}/{y}.png") == "https://*.example.cn"
-    for wrong in ("tiles.example/{z}/{x}/{y}.png", "https://tiles.example/", "javascript:{x}{y}{z}"):
+def test_tiles_are_allowed_from_their_own_hosts_alone() -> None:
+    assert origins("") == ""
+    assert origins("http://tiles.example:8000/{z}/{x}/{y}.png") == "http://tiles.example:8000"
+    both = "https://t{s}.example.cn/{z}/{x}/{y}.png https://other.example/{z}/{x}/{-y}.png"
+    assert origins(both) == "https://*.example.cn https://other.example"
+    rest = "https://host/wmts/streets/default/GoogleMapsCompatible/{TileMatrix}/{TileRow}/{TileCol}.png"
+    assert layers(rest)[0].url == "https://host/wmts/streets/default/GoogleMapsCompatible/{z}/{y}/{x}.png"
+    keyed = "https://t{0-7}.tianditu.gov.cn/vec_w/wmts?TILEMATRIX={tilematrix}&TILEROW={tilerow}&TILECOL={tilecol}&tk=K"
+    assert (layers(keyed)[0].hosts, origins(keyed)) == ("01234567", "https://*.tianditu.gov.cn")
+    for wrong in (
+        "tiles.example/{z}/{x}/{y}.png", "https://tiles.example/", "javascript:{x}{y}{z}",
+        "https://h/{TileMatrixSet}/{z}/{x}/{y}", "https://h;script-src/{z}/{x}/{y}", "https://{7-0}.h/{z}/{x}/{y}",
+    ):  # fmt: skip
         with pytest.raises(SettingsError, match="tile_url"):
-            tile_origin(wrong)
+            origins(wrong)

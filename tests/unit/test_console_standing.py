@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from console.api.events import messages
 from console.sensing import SensorState, StateReason
 from console.standing import Change, Inventory, Standing
 from lifeline.alarm import AlarmState, Level
@@ -116,6 +117,8 @@ def test_alarms_mark_their_sensors_and_let_them_go() -> None:
     assert _state(standing) == (SensorState.SILENT, StateReason.FAULT)
     ended = standing.take_alarms([], {}, [], now=NOW)
     assert ended.ended == (7,)
+    assert messages(ended, {ALARM.city_code})[0].startswith(b"event: ended")
+    assert messages(ended, {"220400"}) == []
     assert [(one.level, one.state) for one in ended.sensors] == [(None, SensorState.GOOD)]
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from alerts.assignment import Reason as AssignmentReason
 from console.pages.registers import WARNED
 from console.sensing import SensorState, StateReason
 from console.texts import Language, Texts
@@ -93,6 +94,9 @@ GROUPS: dict[str, list[str]] = {
         "number",
         "quantity",
         "subject",
+        "from",
+        "until",
+        "reason",
     ],
     "page": [
         "situation",
@@ -103,6 +107,9 @@ GROUPS: dict[str, list[str]] = {
         "orders",
         "zones",
         "storms",
+        "past",
+        "evacuations",
+        "silences",
         "report",
         "search",
         "audit",
@@ -160,7 +167,23 @@ GROUPS: dict[str, list[str]] = {
         "asked-again",
     ],
     "offer": ["waiting", "accepted", "declined", "timed-out", "withdrawn"],
-    "trail": ["shelter-state", "shelter-count", "shelter-convert", "shelter-task", "call-add", "call-answer"],
+    "silence": ["holds", "over"],
+    "evacuation": ["running", "over", "order", "exercise", "order_confirm", "exercise_confirm"],
+    "goes": [one.value for one in AssignmentReason],
+    "trail": [
+        "shelter-state",
+        "shelter-count",
+        "shelter-convert",
+        "shelter-task",
+        "call-add",
+        "call-answer",
+        "silence-add",
+        "silence-end",
+        "evacuation-order",
+        "evacuation-plan",
+        "evacuation-move",
+        "evacuation-end",
+    ],
     "shelter.to": [one.value for one in ShelterState],
     "shelter.state": [one.value for one in ShelterState],
     "shelter.mode": [one.value for one in ShelterMode],
@@ -172,7 +195,7 @@ GROUPS: dict[str, list[str]] = {
 }
 """Keys that are put together from a value."""
 _LITERAL = re.compile(
-    r"""(?:texts\(|texts\(request\)\(|_texts\(|Mark\(|texts\[|say\()\s*["']([a-z_]+\.[a-z_.]*[a-z_0-9])["']|["']((?:detail|list|report|field|bar|page|notice)\.[a-z_0-9]+)["']"""
+    r"""(?:texts\(|WantingError\(|texts\(request\)\(|_texts\(|Mark\(|texts\[|say\()\s*["']([a-z_]+\.[a-z_.]*[a-z_0-9])["']|["']((?:detail|list|report|field|bar|page|notice|silence|evacuation|convert|past)\.[a-z_0-9]+)["']"""
 )
 
 

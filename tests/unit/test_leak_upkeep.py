@@ -109,6 +109,7 @@ def test_a_clock_two_hours_late_is_named() -> None:
         measured = expected + 0.02 * rng.standard_normal(N)
         measured[2] = 40.0 + course[hour + 2]
         upkeep.hour(measured, measured - expected)
+    assert upkeep.day(NONE, SCATTER, None) == upkeep.day(NONE, SCATTER, None) == []
     (one,) = upkeep.day(NONE, SCATTER, None)
     assert (one.sensor, one.reason, one.why["clock_late_by_h"]) == (2, UpkeepReason.CLOCK, 2)
 

@@ -1,5 +1,5 @@
-// A curve picture that is updated in place.
-import { echarts } from "nicegui-echart";
+// A curve picture that is updated in place. The library behind it is large: it comes with the first picture.
+const library = () => import("nicegui-echart");
 
 export const Chart = {
   template: `<div class="ll-chart" role="img" :aria-label="options.title?.text"></div>`,
@@ -12,7 +12,9 @@ export const Chart = {
   created() {
     this.own = {};
   },
-  mounted() {
+  async mounted() {
+    const { echarts } = await library();
+    if (this.own.gone) return;
     this.own.chart = echarts.init(this.$el);
     this.own.chart.setOption(this.options);
     this.own.observer = new ResizeObserver(() => this.own.chart.resize());
@@ -25,7 +27,8 @@ export const Chart = {
     },
   },
   unmounted() {
-    this.own.observer.disconnect();
-    this.own.chart.dispose();
+    this.own.gone = true;
+    this.own.observer?.disconnect();
+    this.own.chart?.dispose();
   },
 };

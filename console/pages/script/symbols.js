@@ -87,7 +87,6 @@ function shelter(ctx, x, y, r, { mode, state, people, places }) {
 }
 
 const DRAW = {
-  sensor,
   shelters: shelter,
   crews: (ctx, x, y, r, { on_duty = true, orders = 0 }) => {
     paint(ctx, "hexagon", x, y, r, orders ? "#574a63" : "#e4dfe6", "#574a63", 1.5, on_duty ? [] : [3, 2]);
@@ -109,6 +108,128 @@ export const Symbol = L.CircleMarker.extend({
     if (!renderer._drawing || this._empty()) return;
     const draw = DRAW[this.options.shape] ?? DRAW.tank;
     draw(renderer._ctx, this._point.x, this._point.y, this._radius, this.options);
+  },
+});
+
+// Thousands of sensors as one layer: each look is drawn once and stamped where it stands, as one canvas holds it.
+export const Swarm = L.Renderer.extend({
+  initialize(options) {
+    L.Renderer.prototype.initialize.call(this, { padding: 0.2, tolerance: 6, ...options });
+    this._members = [];
+    this._byId = new Map();
+    this._stamps = new Map();
+    this._radius = 6;
+  },
+  getEvents() {
+    return { ...L.Renderer.prototype.getEvents.call(this), mousemove: this._hover, mouseout: this._leave, click: this._choose };
+  },
+  setMembers(members) {
+    this._members = members;
+    this._byId = new Map(members.map((one) => [one.id, one]));
+    this._again();
+  },
+  // What stands differently is looked at last, so that it is drawn above the rest.
+  restate(news) {
+    const one = this._byId.get(news.id);
+    if (!one) return;
+    Object.assign(one, news);
+    if (news.level || news.state !== "good") this._members.push(this._members.splice(this._members.indexOf(one), 1)[0]);
+    this._again();
+  },
+  setRadius(radius) {
+    if (radius === this._radius) return;
+    this._radius = radius;
+    this._again();
+  },
+  onRemove() {
+    this._leave();
+    L.Renderer.prototype.onRemove.call(this);
+  },
+  _initContainer() {
+    this._container = document.createElement("canvas");
+    this._container.style.pointerEvents = "none";
+    this._ctx = this._container.getContext("2d");
+  },
+  _destroyContainer() {
+    L.Util.cancelAnimFrame(this._frame);
+    this._frame = null;
+    this._container.remove();
+    this._container = null;
+  },
+  _update() {
+    if (this._map._animatingZoom && this._bounds) return;
+    L.Renderer.prototype._update.call(this);
+    const { min } = this._bounds;
+    const size = this._bounds.getSize();
+    this._ratio = Math.min(2, window.devicePixelRatio || 1);
+    L.DomUtil.setPosition(this._container, min);
+    this._container.width = this._ratio * size.x;
+    this._container.height = this._ratio * size.y;
+    this._container.style.width = `${size.x}px`;
+    this._container.style.height = `${size.y}px`;
+    this._paint();
+  },
+  _again() {
+    if (this._map && !this._frame) this._frame = L.Util.requestAnimFrame(this._paint, this);
+  },
+  _paint() {
+    this._frame = null;
+    if (!this._map || !this._bounds) return;
+    const { min, max } = this._bounds;
+    const edge = 2 * this._radius;
+    this._ctx.setTransform(1, 0, 0, 1, 0, 0);
+    this._ctx.clearRect(0, 0, this._container.width, this._container.height);
+    this._shown = [];
+    for (const one of this._members) {
+      const { x, y } = this._map.latLngToLayerPoint(one.where);
+      if (x < min.x - edge || x > max.x + edge || y < min.y - edge || y > max.y + edge) continue;
+      const stamp = this._stamp(one);
+      this._ctx.drawImage(stamp, Math.round((x - min.x) * this._ratio - stamp.width / 2), Math.round((y - min.y) * this._ratio - stamp.height / 2));
+      this._shown.push({ one, x, y });
+    }
+  },
+  _stamp({ state, level, quantity }) {
+    const key = `${state}/${level}/${quantity}/${this._radius}/${this._ratio}`;
+    if (!this._stamps.has(key)) {
+      const side = Math.ceil(2 * (1.7 * this._radius + 2)) * this._ratio;
+      const stamp = Object.assign(document.createElement("canvas"), { width: side, height: side });
+      const ctx = stamp.getContext("2d");
+      ctx.scale(this._ratio, this._ratio);
+      sensor(ctx, side / this._ratio / 2, side / this._ratio / 2, this._radius, { state, level, quantity });
+      this._stamps.set(key, stamp);
+    }
+    return this._stamps.get(key);
+  },
+  _at(event) {
+    const reach = this._radius + this.options.tolerance;
+    const { x, y } = event.layerPoint;
+    let nearest = null;
+    let least = reach * reach;
+    for (const each of this._shown ?? []) {
+      const far = (each.x - x) ** 2 + (each.y - y) ** 2;
+      if (far <= least) [nearest, least] = [each.one, far];
+    }
+    return nearest;
+  },
+  _hover(event) {
+    if (this._map.dragging?.moving()) return;
+    const one = this._at(event);
+    if (one === this._named) return;
+    this._leave();
+    this._named = one;
+    if (!one) return;
+    this._map.getContainer().classList.add("ll-pointing");
+    this._word = L.tooltip({ offset: [this._radius, 0] }).setLatLng(one.where).setContent(this.options.describe(one)).openOn(this._map);
+  },
+  _leave() {
+    this._named = null;
+    this._word?.remove();
+    this._word = null;
+    this._map?.getContainer().classList.remove("ll-pointing");
+  },
+  _choose(event) {
+    const one = this._at(event);
+    if (one) this.options.choose(one);
   },
 });
 

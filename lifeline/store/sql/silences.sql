@@ -9,6 +9,12 @@ FROM (
 ) known
 RETURNING silence_id, city_code
 
+-- name: city
+-- Whose sensor or zone it is.
+SELECT city_code FROM sensor WHERE sensor_id = %(sensor_id)s AND retired_at IS NULL
+UNION ALL
+SELECT city_code FROM zone WHERE zone_id = %(zone_id)s
+
 -- name: end
 -- A person ends it before its time.
 UPDATE silence SET ended_at = greatest(%(now)s, begins_at), ended_by = %(by)s
