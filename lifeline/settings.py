@@ -129,7 +129,9 @@ class ConsoleSettings(BaseModel):
     silent_intervals: float = Field(
         3.0, gt=1, description="a sensor whose newest reading is older than this many of its intervals is silent"
     )
-    tile_url: str = Field("", description="base map: XYZ or WMTS addresses of tiles, with spaces between layers; empty: none")
+    tile_url: str = Field(
+        "", description="base map: XYZ or WMTS addresses of tiles, with spaces between layers; empty: none"
+    )
     public_warnings: bool = Field(
         False, description="whether anybody reads the Actual public messages without a log-in (docs/api.md)"
     )

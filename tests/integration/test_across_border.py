@@ -1,6 +1,7 @@
-"""Shelters and crews serve across the border (P4.1): two of the demo cities with their own shelters, people, crews, roads,
+"""Shelters and crews serve across the border (P4.1): two of the demo cities with their own shelters, people and roads.
 
-one of them moved to the edge of the other and joined to it by one road. As they are, 100 km apart, only crews could."""
+One of them is moved to the edge of the other and joined to it by one road. As they are, 100 km apart, only crews could.
+"""
 
 from collections.abc import Callable
 from dataclasses import replace

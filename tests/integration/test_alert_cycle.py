@@ -44,8 +44,9 @@ class Fixed(Rules):
 
     policy = POLICY
 
-    def look(self, now: datetime) -> None:
+    def look(self, now: datetime) -> bool:
         """Nothing changes."""
+        return False
 
 
 FIXED = Fixed(AlertsSettings(), None)
