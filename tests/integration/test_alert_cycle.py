@@ -44,7 +44,7 @@ class Fixed(Rules):
 
     policy = POLICY
 
-    def look(self, now: datetime) -> bool:
+    def look(self, now: datetime) -> bool:  # noqa: ARG002
         """Nothing changes."""
         return False
 

@@ -105,7 +105,7 @@ def live(cuts: int) -> list[Finding]:
         again = FlowLeakWatch(scope)
         again.restore(detector.model(), json.loads(json.dumps(detector.state(), allow_nan=False)))
         detector = again
-        batch = Batch(np.full(len(part), own, dtype=np.intp), at_s[part], np.asarray(flow[part] / 3600.0, np.float64))
+        batch = Batch(np.full(len(part), own, dtype=np.intp), at_s[part], (flow[part] / 3600.0).astype(np.float64))
         found += detector.step(batch, instant(float(at_s[part][-1]) + 1800.0))
     return found
 
