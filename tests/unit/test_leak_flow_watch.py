@@ -97,7 +97,7 @@ def live(cuts: int) -> list[Finding]:
     assert detector is not None
     flow = inflow(Calendar("CN"))[: 36 * 24]
     flow[25 * 24 + 13 : 33 * 24 + 9] += 12.0
-    at_s = np.asarray((FIRST * 24 - 8 + np.arange(len(flow))) * 3600.0 + 1800.0, np.float64)  # local hours are eight ahead
+    at_s = np.asarray((FIRST * 24 - 8 + np.arange(len(flow))) * 3600.0 + 1800.0, np.float64)  # local: 8 h ahead
     own = [s.sensor_id for s in detector.sensors].index("T-F-0")
     found: list[Finding] = []
     assert detector.learn(_history(), instant(float(at_s[0])))
