@@ -1,8 +1,9 @@
 """Whether a device lives, and whether its clock is right: every trouble with its named reason. Pure.
 
 `silent` is judged by what we received, against the shortest interval of the device's sensors; `offline` is what the
-device (or its will) said itself. A clock's error is the median of measurements, each the reading of a batch that was
-least held up on its way; it counts once there are `MEASURED` of them.
+device (or its will) said itself. A clock's error is the median of measurements a minute apart, each of the reading
+that was least held up on its way; it counts once there are `MEASURED` of them. That a clock is behind is believed only
+where they agree: a device that sends what it has kept comes nearer to the present with every minute.
 """
 
 from dataclasses import dataclass
@@ -13,6 +14,9 @@ from lifeline.settings import Settings
 
 MEASURED = 5
 """Measurements of a clock before it is judged."""
+STEADY_S = 60.0
+"""Half of the measurements of a clock that is wrong lie this close together; a kept day that is sent within an hour
+moves by 24 minutes from one to the next."""
 
 
 class Trouble(StrEnum):
@@ -42,6 +46,8 @@ class Life:
     clock_skew_s: float | None
     """observed minus received; positive: the device's clock is ahead"""
     measured: int
+    clock_spread_s: float
+    """between the quartiles of the measurements"""
     interval_s: float
     sensors: int
     adopted: bool
@@ -77,6 +83,6 @@ def troubles(life: Life, allowance: Allowance, *, now: datetime) -> tuple[Troubl
     if life.clock_skew_s is not None and life.measured >= MEASURED:
         if life.clock_skew_s > allowance.ahead_s:
             found.append(Trouble.CLOCK_AHEAD)
-        elif life.clock_skew_s < -allowance.behind_s:
+        elif life.clock_skew_s < -allowance.behind_s and life.clock_spread_s <= STEADY_S:
             found.append(Trouble.CLOCK_BEHIND)
     return tuple(found)

@@ -9,7 +9,7 @@ import numpy as np
 
 from lifeline.asset import Sensor
 from lifeline.errors import NotFoundError, PackError
-from lifeline.liveness import MEASURED, Life
+from lifeline.liveness import MEASURED, STEADY_S, Life
 from lifeline.store import audit
 from lifeline.store.binary import BinaryRows, Rows
 from lifeline.store.pool import Connection, Store
@@ -133,7 +133,7 @@ def newest_readings(store: Store, device_id: str) -> list[NewestReading]:
 
 def off_clocks(store: Store, *, behind_s: float) -> set[tuple[str, str]]:
     """City and id of devices whose clocks are measured to be behind by more than `behind_s`. Raises StoreError."""
-    query = {"behind_s": -behind_s, "measured": MEASURED}
+    query = {"behind_s": -behind_s, "measured": MEASURED, "steady_s": STEADY_S}
     with store.transaction() as connection:
         return {(row.city_code, row.device_id) for row in connection.execute(_SQL["off_clocks"], query)}
 

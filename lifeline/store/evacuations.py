@@ -1,6 +1,6 @@
 """Evacuations, who is under way, and the plans of who goes where. Acts of people are entries of the audit trail."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -53,10 +53,18 @@ def order(
     return Evacuation(row.evacuation_id, city_code, now, who, reason, exercise, tuple(cells))
 
 
-def evacuations(store: Store, *, running: bool, city_code: str | None = None) -> list[Evacuation]:
-    """Evacuations with their cells and moves, newest first, 200 at the most. Raises StoreError."""
+def evacuations(
+    store: Store,
+    *,
+    running: bool,
+    cities: Collection[str] | None = None,
+    before: int | None = None,
+    limit: int = 200,
+) -> list[Evacuation]:
+    """Evacuations with their cells and moves, newest first; `before`: older than this number. Raises StoreError."""
+    among = None if cities is None else sorted(cities)
     with store.transaction() as connection:
-        return _found(connection, running=running, city_code=city_code)
+        return _found(connection, running=running, cities=among, before=before, limit=limit)
 
 
 def evacuation(store: Store, evacuation_id: int) -> Evacuation:
@@ -122,7 +130,7 @@ def newest_plan(store: Store, evacuation_id: int) -> Plan | None:
 
 
 def _found(connection: Connection, *, running: bool, **of: Any) -> list[Evacuation]:
-    values = {"city_code": None, "evacuation_id": None, **of, "running": running}
+    values = {"cities": None, "evacuation_id": None, "before": None, "limit": 1, **of, "running": running}
     found = []
     for row in connection.execute(_SQL["evacuations"], values).fetchall():
         key = {"evacuation_id": row.evacuation_id}

@@ -4,7 +4,7 @@ Every change is an entry of the audit trail (`shelter.*`), written in its transa
 store/evacuations.py.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -158,11 +158,29 @@ def cancel_conversion(store: Store, conversion: Conversion, *, who: str, now: da
 
 
 def conversions(
-    store: Store, *, shelter_id: str | None = None, city_code: str | None = None, running: bool = False
+    store: Store,
+    *,
+    shelter_id: str | None = None,
+    cities: Collection[str] | None = None,
+    running: bool = False,
+    before: int | None = None,
+    limit: int = 500,
 ) -> list[Conversion]:
-    """Conversions with their checklists, newest first, 500 at the most. Raises StoreError."""
+    """Conversions with their checklists, newest first; `before`: older than this number. Raises StoreError."""
+    among = None if cities is None else sorted(cities)
     with store.transaction() as connection:
-        return _conversions(connection, shelter_id=shelter_id, city_code=city_code, running=running)
+        return _conversions(
+            connection, shelter_id=shelter_id, cities=among, running=running, before=before, limit=limit
+        )
+
+
+def conversion(store: Store, conversion_id: int) -> Conversion:
+    """One conversion. Raises NotFoundError, StoreError."""
+    with store.transaction() as connection:
+        found = _conversions(connection, conversion_id=conversion_id, running=False)
+    if not found:
+        raise NotFoundError(f"there is no conversion {conversion_id}", advice="look at the list")
+    return found[0]
 
 
 def water(store: Store, *, since: datetime) -> list[WaterAt]:
@@ -274,8 +292,9 @@ def _standing(row: Any) -> Standing:
     )
 
 
-def _conversions(connection: Connection, *, running: bool, **of: str | None) -> list[Conversion]:
-    values = {"shelter_id": None, "city_code": None, **of, "running": running}
+def _conversions(connection: Connection, *, running: bool, **of: Any) -> list[Conversion]:
+    values = {"conversion_id": None, "shelter_id": None, "cities": None, "before": None, "limit": 500} | of
+    values |= {"running": running}
     rows = connection.execute(_SQL["conversions"], values).fetchall()
     tasks: dict[int, list[Task]] = {}
     for row in connection.execute(_SQL["tasks"], {"ids": [row.conversion_id for row in rows]}):

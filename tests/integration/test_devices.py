@@ -1,6 +1,7 @@
 """Devices on a real database: the verbs from quarantine to sensor, and clocks that are off."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import count as count_from
 from pathlib import Path
 
 import numpy as np
@@ -87,16 +88,15 @@ def test_from_quarantine_to_a_sensor_and_back(city: Store, tmp_path: Path) -> No
 
 
 def test_a_clock_is_judged_by_the_median_of_its_measurements(city: Store) -> None:
+    minutes = count_from(-42)
+
     def measured(*skews_s: float) -> None:
         for skew_s in skews_s:
+            seen_at = NOW.replace(tzinfo=None) + timedelta(minutes=next(minutes))
             with city.transaction() as connection:
                 key = device_keys(connection, {"D1": CITY})["D1"]
                 row = np.zeros(1, TALLY)
-                row["device_key"], row["seen_at"], row["observed_at"] = (
-                    key,
-                    np.datetime64(NOW.replace(tzinfo=None)),
-                    "NaT",
-                )
+                row["device_key"], row["seen_at"], row["observed_at"] = key, np.datetime64(seen_at), "NaT"
                 row["clock_skew_s"] = skew_s
                 add_tallies(connection, row)
             fold_tallies(city)
@@ -109,6 +109,8 @@ def test_a_clock_is_judged_by_the_median_of_its_measurements(city: Store) -> Non
     measured(-28_800.0)
     assert off_clocks(city, behind_s=900) == {(CITY, "D1")}
     assert "1 clock-behind" in device_check(city, Settings(), SetClock(NOW + timedelta(seconds=1))).seen
+    measured(*[-86_400.0 + 600.0 * minute for minute in range(15)])
+    assert off_clocks(city, behind_s=900) == set()  # a kept day that is sent
     measured(*[0.0] * 15)
     measured(float("inf"), -1e300, 1e9, -5_000.0, -5_000.0, -5_000.0, -5_000.0)
     assert skew() == 0.0

@@ -13,8 +13,8 @@ NOW = datetime(2026, 11, 23, 10, tzinfo=UTC)
 ALLOWANCE = Allowance.of(Settings())
 LIVELY = Life(
     device_id="D1", city_code="220100", online=None, state_at=None, first_seen_at=NOW, last_seen_at=NOW,
-    last_observed_at=NOW, clock_skew_s=-1.5, measured=15, interval_s=60, sensors=1, adopted=False, received=1,
-    stored=1, rejected=0,
+    last_observed_at=NOW, clock_skew_s=-1.5, measured=15, clock_spread_s=2, interval_s=60, sensors=1, adopted=False,
+    received=1, stored=1, rejected=0,
 )  # fmt: skip
 
 
@@ -30,6 +30,7 @@ LIVELY = Life(
         ({"online": True, "state_at": NOW}, ()),
         ({"clock_skew_s": 28_800.0}, (Trouble.CLOCK_AHEAD,)),
         ({"clock_skew_s": -28_800.0}, (Trouble.CLOCK_BEHIND,)),
+        ({"clock_skew_s": -28_800.0, "clock_spread_s": 600.0}, ()),
         ({"clock_skew_s": 28_800.0, "measured": MEASURED - 1}, ()),
         ({"clock_skew_s": 120.0}, ()),
         ({"clock_skew_s": -900.0}, ()),

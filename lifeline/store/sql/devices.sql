@@ -22,8 +22,9 @@ WHERE d.device_key = s.device_key AND s.at >= coalesce(d.state_at, '-infinity')
 SELECT pg_try_advisory_xact_lock(hashtext('lifeline.tally')) AS got
 
 -- name: fold_tallies
--- Moves all tallies into the totals. The clock's error is the median of the last 15 measurements: a batch that was held
--- up on its way, or a single wrong time, does not move it.
+-- Moves all tallies into the totals. The clock's error is the median of the last 15 measurements, a minute apart: a batch
+-- that was held up on its way, or a single wrong time, does not move it, and a device that sends what it has kept for
+-- a day shows by their spread that it is not its clock.
 WITH gone AS (
     DELETE FROM tally RETURNING *
 ), added AS (
@@ -35,22 +36,29 @@ WITH gone AS (
            sum(received) AS received, sum(stored) AS stored, sum(duplicate) AS duplicate,
            sum(conflict) AS conflict, sum(rejected) AS rejected
     FROM gone GROUP BY device_key
+), measured AS (
+    SELECT d.device_key, s.skews, q.quartiles
+    FROM added a JOIN device_total d USING (device_key),
+    LATERAL (SELECT (a.clock_skew_s::real || coalesce(d.clock_skews, '{}'))[1:15] AS skews) s,
+    LATERAL (SELECT percentile_cont('{0.25,0.5,0.75}'::float8[]) WITHIN GROUP (ORDER BY one) AS quartiles
+             FROM unnest(s.skews) one) q
+    WHERE a.clock_skew_s IS NOT NULL
+      AND (d.clock_measured_at IS NULL OR a.last_seen_at >= d.clock_measured_at + interval '50 seconds')
 )
 UPDATE device_total d SET
     first_seen_at = coalesce(d.first_seen_at, a.first_seen_at),
     last_seen_at = greatest(d.last_seen_at, a.last_seen_at),
     last_observed_at = greatest(d.last_observed_at, a.last_observed_at),
-    clock_skews = CASE WHEN a.clock_skew_s IS NULL THEN d.clock_skews
-                       ELSE (a.clock_skew_s::real || coalesce(d.clock_skews, '{}'))[1:15] END,
-    clock_skew_s = CASE WHEN a.clock_skew_s IS NULL THEN d.clock_skew_s ELSE (
-        SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY one)
-        FROM unnest((a.clock_skew_s::real || coalesce(d.clock_skews, '{}'))[1:15]) one) END,
     received = d.received + a.received,
     stored = d.stored + a.stored,
     duplicate = d.duplicate + a.duplicate,
     conflict = d.conflict + a.conflict,
-    rejected = d.rejected + a.rejected
-FROM added a
+    rejected = d.rejected + a.rejected,
+    clock_measured_at = CASE WHEN m.skews IS NULL THEN d.clock_measured_at ELSE a.last_seen_at END,
+    clock_skews = coalesce(m.skews, d.clock_skews),
+    clock_skew_s = CASE WHEN m.skews IS NULL THEN d.clock_skew_s ELSE m.quartiles[2] END,
+    clock_spread_s = CASE WHEN m.skews IS NULL THEN d.clock_spread_s ELSE m.quartiles[3] - m.quartiles[1] END
+FROM added a LEFT JOIN measured m USING (device_key)
 WHERE d.device_key = a.device_key
 
 -- name: devices
@@ -64,7 +72,7 @@ FROM device ORDER BY device_id
 -- that of the device's busiest sensor.
 SELECT k.device_id, k.city_code,
        d.online, d.state_at, d.first_seen_at, d.last_seen_at, d.last_observed_at, d.clock_skew_s,
-       coalesce(array_length(t.clock_skews, 1), 0) AS measured,
+       coalesce(array_length(t.clock_skews, 1), 0) AS measured, coalesce(t.clock_spread_s, 0) AS clock_spread_s,
        k.interval_s, coalesce(k.sensors, 0) AS sensors, coalesce(k.adopted, false) AS adopted,
        coalesce(d.received, 0) AS received, coalesce(d.stored, 0) AS stored, coalesce(d.rejected, 0) AS rejected
 FROM (
@@ -91,6 +99,7 @@ ORDER BY s.sensor_id
 -- City and id of devices whose clocks are measured to be behind.
 SELECT d.city_code, d.device_id FROM device_total d
 WHERE d.city_code IS NOT NULL AND d.clock_skew_s < %(behind_s)s AND array_length(d.clock_skews, 1) >= %(measured)s
+  AND coalesce(d.clock_spread_s, 0) <= %(steady_s)s
 
 -- name: adopt
 -- A sensor that an operator adds; one of that id that is in use is not touched.

@@ -41,13 +41,14 @@ INSERT INTO shelter_task (conversion_id, task, place, title_zh, title_en, promis
 VALUES (%(conversion_id)s, %(task)s, %(place)s, %(title_zh)s, %(title_en)s, %(promised_hours)s)
 
 -- name: conversions
--- Conversions, newest first: of one shelter, one city or all, running ones or all.
+-- Conversions, newest first, older than a number: one, of one shelter, of some cities or all, running ones or all.
 SELECT conversion_id, shelter_id, city_code, to_mode, ordered_at, ordered_by, promised_hours, exercise, ended_at, outcome
 FROM shelter_conversion
-WHERE (%(shelter_id)s::text IS NULL OR shelter_id = %(shelter_id)s)
-  AND (%(city_code)s::text IS NULL OR city_code = %(city_code)s)
-  AND (NOT %(running)s OR ended_at IS NULL)
-ORDER BY conversion_id DESC LIMIT 500
+WHERE (%(conversion_id)s::bigint IS NULL OR conversion_id = %(conversion_id)s)
+  AND (%(shelter_id)s::text IS NULL OR shelter_id = %(shelter_id)s)
+  AND (%(cities)s::text[] IS NULL OR city_code = ANY (%(cities)s))
+  AND (NOT %(running)s OR ended_at IS NULL) AND (%(before)s::bigint IS NULL OR conversion_id < %(before)s)
+ORDER BY conversion_id DESC LIMIT %(limit)s
 
 -- name: tasks
 -- The checklists of conversions.
@@ -115,12 +116,13 @@ INSERT INTO evacuation_cell (evacuation_id, cell_id, lon, lat, people, special_n
 VALUES (%(evacuation_id)s, %(cell_id)s, %(lon)s, %(lat)s, %(people)s, %(special_needs)s)
 
 -- name: evacuations
--- Evacuations, newest first: one, or those of one city or all, running ones or all.
+-- Evacuations, newest first, older than a number: one, or those of some cities or all, running ones or all.
 SELECT evacuation_id, city_code, ordered_at, ordered_by, reason, exercise, ended_at, ended_by
 FROM evacuation
 WHERE (%(evacuation_id)s::bigint IS NULL OR evacuation_id = %(evacuation_id)s)
-  AND (%(city_code)s::text IS NULL OR city_code = %(city_code)s) AND (NOT %(running)s OR ended_at IS NULL)
-ORDER BY evacuation_id DESC LIMIT 200
+  AND (%(cities)s::text[] IS NULL OR city_code = ANY (%(cities)s)) AND (NOT %(running)s OR ended_at IS NULL)
+  AND (%(before)s::bigint IS NULL OR evacuation_id < %(before)s)
+ORDER BY evacuation_id DESC LIMIT %(limit)s
 
 -- name: evacuation_cells
 -- Who must leave.
