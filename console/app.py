@@ -28,9 +28,10 @@ from console.feed import Feed
 from console.field.pages import install as install_field
 from console.gate import Gate, visitor_of
 from console.guard import Guard
-from console.pages.desk import Checklist, Desk
+from console.pages.desk import Desk
 from console.pages.site import pages
 from console.sensorthings import routes as sensorthings
+from console.sheltering import Checklist
 from console.texts import Language, Texts
 from lifeline import log
 from lifeline.clock import Clock
@@ -108,7 +109,7 @@ def application(
         yield
 
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, lifespan=lifespan)
-    app.mount("/api/v1", build(store, feed, clock, settings))
+    app.mount("/api/v1", build(store, feed, clock, settings, checklist))
     app.mount(sensorthings.MOUNT, sensorthings.build(store, feed, clock))
     app.mount("/static", StaticFiles(directory=_FOLDER / "pages", follow_symlink=False), name="static")
     app.add_middleware(Gate, store=store, clock=clock)

@@ -17,7 +17,7 @@ REASON = "person"
 _THROUGH_ORDER = {
     of_alarm: of_order
     for of_order, of_alarm in ON_ALARM.items()
-    if of_order not in (OrderAction.OFFER, OrderAction.REJECT)
+    if of_order not in (OrderAction.OFFER, OrderAction.REJECT, OrderAction.NOTE)
 }
 
 
@@ -41,7 +41,9 @@ def act(
     if action not in SYSTEM_ACTIONS and not may(person.roles, action):  # what only a finding does, the store refuses
         raise AccessError(f"your role does not {action.value} alarms", advice="docs/console.md says who may what")
     if action is AlarmAction.SHELVE and not note.strip():
-        raise IllegalTransitionError("a shelved alarm needs a reason", advice="say why in the note")
+        raise IllegalTransitionError(
+            "a shelved alarm needs a reason", reason="needs-reason", advice="say why in the note"
+        )
     through = _THROUGH_ORDER.get(action)
     order = live_order(store, alarm_id) if through else None
     if through is None or order is None or (order.state, through) not in TRANSITIONS:

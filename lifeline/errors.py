@@ -69,7 +69,11 @@ class StaleVersionError(StoreError):
 
 
 class IllegalTransitionError(LifelineError):
-    """An action that the life cycle does not allow in the present state."""
+    """An action that the life cycle does not allow in the present state; `reason` names the rule, for translations."""
+
+    def __init__(self, message: str, *, reason: str = "state", advice: str = "") -> None:
+        super().__init__(message, advice=advice)
+        self.reason = reason
 
 
 class LinkError(LifelineError):

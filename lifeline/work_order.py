@@ -80,6 +80,7 @@ ON_ALARM: dict[OrderAction, AlarmAction] = {
     _A.VERIFY: AlarmAction.VERIFY,
     _A.REJECT: AlarmAction.DISPATCH,
     _A.CLOSE: AlarmAction.CLOSE,
+    _A.NOTE: AlarmAction.NOTE,
 }
 """What the alarm does when its order does this, where its own life cycle allows it."""
 

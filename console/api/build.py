@@ -6,7 +6,9 @@ from starlette.middleware.gzip import GZipMiddleware
 from console.api import (
     alarms,
     cap_feed,
+    conversions,
     devices,
+    evacuations,
     events,
     field,
     figures,
@@ -24,12 +26,13 @@ from console.api import (
 )
 from console.api.tagging import Tagging
 from console.feed import Feed
+from console.sheltering import Checklist
 from lifeline.clock import Clock
 from lifeline.settings import Settings
 from lifeline.store.pool import Store
 
 
-def build(store: Store, feed: Feed, clock: Clock, settings: Settings) -> FastAPI:
+def build(store: Store, feed: Feed, clock: Clock, settings: Settings, checklist: Checklist | None = None) -> FastAPI:
     """The API, to be mounted at /api/v1; its document is at /api/v1/openapi.json."""
     api = FastAPI(
         title="Lifeline",
@@ -56,6 +59,8 @@ def build(store: Store, feed: Feed, clock: Clock, settings: Settings) -> FastAPI
         verdicts.router(store, clock),
         devices.router(store, clock, settings),
         silences.router(store, clock),
+        conversions.router(store, clock, checklist),
+        evacuations.router(store, clock),
     ):
         api.include_router(router)
     api.add_middleware(Tagging)

@@ -14,13 +14,14 @@ from console.api.documents import Note, Point, Title
 from console.api.instant import Instant
 from console.api.parameters import require_city
 from console.api.problem import responses
-from console.api.shelters import ShelterDocument, looks_after
+from console.api.shelters import ShelterDocument
 from console.doing import REASON, act_on_order, crew_of
 from console.feed import Feed
 from console.gate import visitor_of
+from console.sheltering import looks_after
 from lifeline.alarm import AlarmAction, AlarmState
 from lifeline.clock import Clock
-from lifeline.errors import AccessError, CredentialError, IllegalTransitionError, NotFoundError
+from lifeline.errors import AccessError, CredentialError, IllegalTransitionError, LifelineError, NotFoundError
 from lifeline.person import Person
 from lifeline.shelter import ShelterState
 from lifeline.store import alarms, calls, shelters, work_orders
@@ -93,10 +94,11 @@ class FieldAction(BaseModel):
 
 
 class DoneDocument(BaseModel):
-    """`done`: it is so now; else `why`, for people."""
+    """`done`: it is so now; else `why`, and `reason` by name."""
 
     done: bool
     why: str = ""
+    reason: str = ""
 
 
 class FieldWork:
@@ -127,7 +129,8 @@ class FieldWork:
                 self._do(person, action)
                 answer = Answer(200, DoneDocument(done=True).model_dump())
             except (IllegalTransitionError, NotFoundError, AccessError, CredentialError) as error:
-                answer = Answer(409, DoneDocument(done=False, why=str(error.args[0])).model_dump())
+                why = DoneDocument(done=False, why=str(error.args[0]), reason=_reason(error))
+                answer = Answer(409, why.model_dump())
             keep_answer(self._store, action.action_id, answer, by=person, now=self._clock.now())
             return answer
 
@@ -213,7 +216,9 @@ class FieldWork:
             )  # fmt: skip
         else:
             if action.do == "decline":
-                raise IllegalTransitionError("no work order was offered", advice="call the operations centre")
+                raise IllegalTransitionError(
+                    "no work order was offered", reason="not-with-crew", advice="call the operations centre"
+                )
             of_alarm = _STEPS[action.do][1] if action.do in _STEPS else AlarmAction.NOTE
             if now - at > timedelta(minutes=1):
                 note = f"{note} ({at:%H:%M}Z)".strip()
@@ -235,7 +240,9 @@ class FieldWork:
         elif action.do in ("count", "current"):
             people = action.people if action.do == "count" else standing.people
             if people is None:
-                raise IllegalTransitionError("nobody has counted yet", advice="count the people inside")
+                raise IllegalTransitionError(
+                    "nobody has counted yet", reason="no-count", advice="count the people inside"
+                )
             shelters.count(self._store, shelter_id, people, who=person.name, now=now, counted_at=at)
         elif action.do == "need":
             calls.add(
@@ -244,6 +251,17 @@ class FieldWork:
             )  # fmt: skip
         else:
             raise IllegalTransitionError(f"a shelter cannot {action.do}", advice="open the page again")
+
+
+def _reason(error: LifelineError) -> str:
+    match error:
+        case IllegalTransitionError():
+            return error.reason
+        case AccessError():
+            return "not-yours"
+        case NotFoundError():
+            return "gone"
+    return ""
 
 
 def _steps(state: str, *, offered: bool) -> list[str]:

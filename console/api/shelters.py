@@ -8,13 +8,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from console.api.documents import Note, Point, Title
 from console.api.instant import Instant
-from console.api.parameters import City, cities_of, require_city
+from console.api.parameters import City, cities_of
 from console.api.problem import responses
 from console.doing import REASON
 from console.gate import visitor_of
+from console.sheltering import looks_after, own_shelter
 from lifeline.clock import Clock
-from lifeline.errors import AccessError
-from lifeline.person import Person, Role
 from lifeline.shelter import ShelterState, Standing
 from lifeline.store import shelters
 from lifeline.store.pool import Store
@@ -108,20 +107,9 @@ def router(store: Store, clock: Clock) -> APIRouter:
         )
 
     def _mine(store: Store, request: Request, shelter_id: str) -> Standing:
-        found = shelters.standing(store, shelter_id)
-        require_city(request, found.shelter.city_code)
-        if not looks_after(visitor_of(request).person, found):
-            raise AccessError(f"{shelter_id} is not one of your shelters", advice="ask a supervisor")
-        return found
+        return own_shelter(store, shelter_id, person=visitor_of(request).person)
 
     return routes
-
-
-def looks_after(person: Person, standing: Standing) -> bool:
-    """Whether a shelter is somebody's business: a warden has his own, or all where none is named; who leads has all."""
-    if person.roles - {Role.WARDEN, Role.CREW} or not person.shelter_ids:
-        return person.serves(standing.shelter.city_code)
-    return standing.shelter.shelter_id in person.shelter_ids
 
 
 def filled(standing: Standing, now: datetime) -> str:

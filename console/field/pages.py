@@ -28,7 +28,7 @@ def install(app: FastAPI) -> None:
 
     def shell(request: Request, language: Language, kind: str) -> Response:
         visitor, texts = visitor_of(request), Texts.of(language)
-        needed = texts.part("field", "level", "state", "order", "shelter", "lack", "age", "city")
+        needed = texts.part("field", "level", "state", "order", "shelter", "lack", "age", "city", "refused")
         data = {
             "kind": kind,
             "language": language.value,

@@ -26,7 +26,7 @@ async def acted(frame: Frame, leaf: Leaf, told: Json, work: Callable[[Json], Non
     except StaleVersionError:
         frame.say(texts("act.was_first"), "warning")
     except IllegalTransitionError as error:
-        frame.say(f"{texts('act.refused')} {error.args[0]}", "warning")
+        frame.say(f"{texts('act.refused')}{texts.known('refused', error.reason)}", "warning")
     except (AccessError, NotFoundError, ValueError):
         frame.say(texts("act.not_yours"), "warning")
     except StoreError:

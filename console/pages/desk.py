@@ -1,20 +1,17 @@
 """What every page works with."""
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from console.dossier import Dossiers
 from console.feed import Feed
+from console.sheltering import Checklist
 from console.texts import Texts
-from lifeline.asset import Shelter
 from lifeline.clock import Clock
 from lifeline.settings import Settings
-from lifeline.shelter import ShelterMode, Task
 from lifeline.store.pool import Store
 from lifeline.store.views import LiveAlarm
 
-Checklist = Callable[[Shelter, ShelterMode], Sequence[Task]]
 FALLBACK_TIMEZONE = "Asia/Shanghai"
 
 

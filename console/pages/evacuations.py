@@ -3,23 +3,21 @@
 from datetime import datetime
 from typing import Any
 
-from console import doing
+from console import doing, sheltering
 from console.access import DESK
 from console.pages.desk import Desk
 from console.pages.register import Cities, Register
 from console.pages.wanting import WantingError
 from console.words import moment
 from lifeline.asset import Position
-from lifeline.city.roads import distance_m
-from lifeline.errors import AccessError, NotFoundError
+from lifeline.errors import NotFoundError
 from lifeline.person import Person
-from lifeline.shelter import Evacuation, EvacuationCell, Plan
-from lifeline.store import alarms, cities, evacuations, shelters
+from lifeline.shelter import Evacuation, Plan
+from lifeline.store import alarms, evacuations, shelters
 from lifeline.store.pool import Store
 
 _ALARM = "alarm-"
 _SHOWN_M = (200, 500, 1000, 2000)
-_FARTHEST_M = 20_000
 _STATES = ("running", "over")
 Json = dict[str, Any]
 
@@ -27,9 +25,7 @@ Json = dict[str, Any]
 def _read(desk: Desk, scope: Cities, now: datetime) -> list[Json]:
     texts = desk.texts
     rows = []
-    for one in evacuations.evacuations(desk.store, running=False):
-        if scope is not None and one.city_code not in scope:
-            continue
+    for one in evacuations.evacuations(desk.store, running=False, cities=scope):
         state = _STATES[one.ended_at is not None]
         rows.append(
             {
@@ -65,7 +61,7 @@ class EvacuationKind:
         plan = evacuations.newest_plan(desk.store, one.evacuation_id)
         end = {
             "action": "end", "label": texts("evacuation.end"), "main": False,
-            "confirm": texts("act.confirm", action=texts("evacuation.end")),
+            "confirm": texts("act.confirm_this", action=texts("evacuation.end")),
         }  # fmt: skip
         figures = plan.figures if plan else {}
         facts = (
@@ -91,25 +87,17 @@ class EvacuationKind:
 
     def act(self, desk: Desk, key: str, person: Person, told: Json, now: datetime) -> None:
         """Ends it, or orders it around an alarm."""
-        if not person.roles & DESK:
-            raise AccessError("this is for operators and supervisors", advice="ask one")
         if told["action"] == "end":
-            one = _evacuation(desk.store, key)
-            doing.require_city(person, one.city_code)
-            evacuations.end(desk.store, one.evacuation_id, who=person.name, now=now)
+            sheltering.end_evacuation(desk.store, _evacuation(desk.store, key).evacuation_id, person=person, now=now)
             return
         city, where = _place_of(desk.store, key)
-        doing.require_city(person, city)
         radius_m = told.get("number")
-        if not isinstance(radius_m, int | float) or not 0 < radius_m <= _FARTHEST_M:
+        if not isinstance(radius_m, int | float) or not 0 < radius_m <= sheltering.FARTHEST_M:
             raise WantingError("evacuation.needs_radius")
         if not told["note"].strip():
             raise WantingError("act.needs_reason")
-        cells = [cell for cell in _cells(desk.store, city) if distance_m(cell.position, where) <= radius_m]
-        if not cells:
-            raise WantingError("evacuation.nobody")
-        evacuations.order(
-            desk.store, city, cells, who=person.name, reason=told["note"].strip(), now=now,
+        sheltering.order_evacuation(
+            desk.store, city, where=where, radius_m=radius_m, reason=told["note"], person=person, now=now,
             exercise=told["action"] == "exercise",
         )  # fmt: skip
 
@@ -118,12 +106,12 @@ class EvacuationKind:
         city, where = _place_of(desk.store, key)
         doing.require_city(person, city)
         alarm = alarms.alarm(desk.store, _alarm_id(key))
-        cells = _cells(desk.store, city)
+        cells = sheltering.population(desk.store, city)
         language = texts.language.value
-        running = evacuations.evacuations(desk.store, running=True, city_code=city)
+        running = evacuations.evacuations(desk.store, running=True, cities=[city])
 
         def people(radius_m: float) -> str:
-            return f"{sum(one.people for one in cells if distance_m(one.position, where) <= radius_m):,}"
+            return f"{sum(one.people for one in sheltering.around(cells, where, radius_m)):,}"
 
         orders = [
             {
@@ -220,13 +208,6 @@ def _place_of(store: Store, key: str) -> tuple[str, Position]:
     if alarm.position is None:
         raise NotFoundError(f"alarm {alarm.alarm_id} has no place", advice="order it with `lifeline shelters evacuate`")
     return alarm.city_code, alarm.position
-
-
-def _cells(store: Store, city: str) -> list[EvacuationCell]:
-    return [
-        EvacuationCell(one.cell_id, one.position, one.people, one.special_needs)
-        for one in cities.population(store, city)
-    ]
 
 
 REGISTER = Register(

@@ -133,7 +133,7 @@ async function taken(answer, action) {
   }
   const body = await answer.json().catch(() => ({}));
   if ("done" in body) {
-    if (!body.done) refused.push({ what: action.do, why: body.why });
+    if (!body.done) refused.push({ what: action.do, why: texts[`refused.${body.reason}`] ?? body.why });
     online = true;
     return true;
   }

@@ -27,6 +27,8 @@ PAGES = (
     "/crews",
     "/zones",
     "/storms",
+    "/past",
+    "/evacuations",
     "/silences",
     "/report",
     "/audit",

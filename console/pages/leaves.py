@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from fastapi import Request
 from nicegui import ui
 
-from console import doing
+from console import doing, sheltering
 from console.access import DESK, FIELD, SHELTERS
 from console.api.shelters import filled
 from console.curves import Curve, Picture, options
@@ -20,7 +20,7 @@ from console.pages.parts import Leaf
 from console.pages.storms import StormKind
 from console.pages.wanting import WantingError
 from console.words import Shown, moment, zone
-from lifeline.errors import AccessError, NotFoundError, StoreError
+from lifeline.errors import AccessError, IllegalTransitionError, NotFoundError, StoreError
 from lifeline.person import Person
 from lifeline.shelter import TRANSITIONS, Conversion, ShelterMode, ShelterState, Standing
 from lifeline.store import audit, shelters, work_orders, zone_days
@@ -101,14 +101,14 @@ class ShelterKind:
                 "action": state.value,
                 "label": texts(f"shelter.to.{state.value}"),
                 "main": state is ShelterState.OPEN,
-                "confirm": texts("act.confirm", action=texts(f"shelter.to.{state.value}"))
+                "confirm": texts("act.confirm_this", action=texts(f"shelter.to.{state.value}"))
                 if state in (ShelterState.CLOSED, ShelterState.UNSAFE)
                 else "",
             }
             for state in wanted
         ]
         entries = audit.entries(desk.store, subject=f"shelter:{key}", limit=_HISTORY)
-        running = shelters.conversions(desk.store, shelter_id=key)[:5]
+        running = shelters.conversions(desk.store, shelter_id=key, limit=5)
         return {
             "id": key,
             "version": one.version,
@@ -159,7 +159,7 @@ class ShelterKind:
         """Another state, or a count."""
         if not person.roles & SHELTERS:
             raise AccessError("this is for wardens and operators", advice="ask a supervisor")
-        doing.require_city(person, shelters.standing(desk.store, key).shelter.city_code)
+        sheltering.own_shelter(desk.store, key, person=person)
         action = str(told["action"])
         if action.startswith((_TASK, _CONVERT)):
             _convert(desk, key, person, action, now)
@@ -187,30 +187,31 @@ def _conversion_acts(desk: Desk, person: Person, one: Standing, newest: list[Con
         ]  # fmt: skip
         cancel = {
             "action": f"{_CONVERT}cancel", "label": texts("convert.cancel"), "main": False,
-            "confirm": texts("act.confirm", action=texts("convert.cancel")),
+            "confirm": texts("act.confirm_this", action=texts("convert.cancel")),
         }  # fmt: skip
         return [*left, cancel] if person.roles & DESK else left
     if desk.checklist is None or not person.roles & DESK:
         return []
     label = texts("convert.everyday" if one.mode is ShelterMode.EMERGENCY else "convert.emergency")
     to_mode = ShelterMode.EVERYDAY if one.mode is ShelterMode.EMERGENCY else ShelterMode.EMERGENCY
-    confirm = texts("act.confirm", action=label)
+    confirm = texts("act.confirm_this", action=label)
     return [{"action": f"{_CONVERT}{to_mode.value}", "label": label, "main": False, "confirm": confirm}]
 
 
 def _convert(desk: Desk, shelter_id: str, person: Person, action: str, now: datetime) -> None:
-    running = shelters.conversions(desk.store, shelter_id=shelter_id, running=True)
-    if action.startswith(_TASK) and running:
-        shelters.do_task(desk.store, running[0], action.removeprefix(_TASK), who=person.name, now=now)
-        return
-    if not person.roles & DESK:
-        raise AccessError("operators order conversions", advice="ask one")
-    if action == f"{_CONVERT}cancel" and running:
-        shelters.cancel_conversion(desk.store, running[0], who=person.name, now=now)
-    elif desk.checklist is not None and not running:
+    cancels = action == f"{_CONVERT}cancel"
+    if not cancels and action.startswith(_CONVERT):
         to_mode = ShelterMode(action.removeprefix(_CONVERT))
-        tasks = desk.checklist(shelters.standing(desk.store, shelter_id).shelter, to_mode)
-        shelters.convert(desk.store, shelter_id, to_mode, tasks, who=person.name, now=now)
+        sheltering.convert(desk.store, shelter_id, to_mode, desk.checklist, person=person, now=now)
+        return
+    running = shelters.conversions(desk.store, shelter_id=shelter_id, running=True)
+    if not running:
+        raise IllegalTransitionError(f"{shelter_id} is not being converted", reason="over", advice="look at it again")
+    number = running[0].conversion_id
+    if cancels:
+        sheltering.cancel_conversion(desk.store, number, person=person, now=now)
+    else:
+        sheltering.do_task(desk.store, number, action.removeprefix(_TASK), person=person, now=now)
 
 
 class OrderKind:
@@ -240,7 +241,7 @@ class OrderKind:
                     "action": action.value,
                     "label": texts(f"order.action.{action.value}"),
                     "main": action is acts[0],
-                    "confirm": texts("act.confirm", action=texts(f"order.action.{action.value}"))
+                    "confirm": texts("act.confirm_this", action=texts(f"order.action.{action.value}"))
                     if action in (OrderAction.CANCEL, OrderAction.CLOSE)
                     else "",
                 }

@@ -81,7 +81,9 @@ def act(
                 advice="it follows from findings, other alarms and time",
             )
         if action is AlarmAction.SHELVE and (until is None or until <= now):
-            raise IllegalTransitionError("a shelved alarm must open again some day", advice="say until when")
+            raise IllegalTransitionError(
+                "a shelved alarm must open again some day", reason="needs-end", advice="say until when"
+            )
         after = replace(before, shelved_until=until) if action is AlarmAction.SHELVE else before
         changed, _ = move(connection, after, action, actor=actor, now=now, reason=reason, note=note)
         notify(connection, Topic.ALARM)

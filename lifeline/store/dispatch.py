@@ -60,7 +60,9 @@ def open_order(
             return order_of(row)
         if alarm.ended:
             raise IllegalTransitionError(
-                f"alarm {alarm_id} is {alarm.state.value}: nothing is left to do", advice="look at it again"
+                f"alarm {alarm_id} is {alarm.state.value}: nothing is left to do",
+                reason="over",
+                advice="look at it again",
             )
         listed = [{"zh": m.name.zh, "en": m.name.en, "quantity": m.quantity} for m in materials]
         values = {"alarm_id": alarm_id, "skills": list(skills), "materials": Jsonb(listed), "now": now}
@@ -89,6 +91,7 @@ def offer(
         if asked is not None:
             raise IllegalTransitionError(
                 f"crew {crew_id} is being asked about work order {asked.order_id}",
+                reason="crew-busy",
                 advice="ask again when it has answered",
             )
         deed = Deed(

@@ -76,7 +76,9 @@ def count(
     """
     at = counted_at or now
     if not 0 <= people <= MOST_PEOPLE or at > now + timedelta(minutes=5):
-        raise IllegalTransitionError(f"{people} people at {at} cannot be counted", advice="count again")
+        raise IllegalTransitionError(
+            f"{people} people at {at} cannot be counted", reason="no-count", advice="count again"
+        )
     with store.transaction() as connection:
         before = _locked(connection, shelter_id, None)
         row = {"shelter_id": shelter_id, "at": at, "people": people, "who": who}
@@ -107,6 +109,7 @@ def convert(
         if to_mode in (before.mode, ShelterMode.CONVERTING) or before.mode is ShelterMode.CONVERTING:
             raise IllegalTransitionError(
                 f"shelter {shelter_id} is {before.mode.value}, it cannot be converted to {to_mode.value}",
+                reason="converting",
                 advice="finish or cancel the running conversion" if before.mode is ShelterMode.CONVERTING else "",
             )
         promised = max([before.shelter.conversion_hours, *(task.promised_hours for task in tasks)])

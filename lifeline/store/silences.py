@@ -34,10 +34,13 @@ def add(
     if (sensor_id is None) == (zone_id is None):
         raise IllegalTransitionError("a silence is of one sensor or of one zone", advice="name one of the two")
     if not why:
-        raise IllegalTransitionError("a silence needs a reason", advice="say why, so that who looks later knows")
+        raise IllegalTransitionError(
+            "a silence needs a reason", reason="needs-reason", advice="say why, so that who looks later knows"
+        )
     if until <= max(begins, now) or until - begins > LONGEST:
         raise IllegalTransitionError(
             f"a silence ends after it begins, within {LONGEST.days} days",
+            reason="silence-span",
             advice="what is out of use for longer belongs into the city pack",
         )
     values = {

@@ -150,11 +150,15 @@ def _check_person(before: WorkOrder, action: OrderAction, who: str, crew_id: str
     if action in OF_CREW and crew_id is not None and crew_id != before.crew_id:
         asked = f"crew {before.crew_id} is" if before.crew_id else "no crew is"
         raise IllegalTransitionError(
-            f"work order {before.order_id} is not with crew {crew_id}: {asked} asked now", advice="look at the list"
+            f"work order {before.order_id} is not with crew {crew_id}: {asked} asked now",
+            reason="not-with-crew",
+            advice="look at the list",
         )
     if action is OrderAction.VERIFY and (who == before.doer or (crew_id is not None and crew_id == before.crew_id)):
         raise IllegalTransitionError(
-            "who mended it cannot verify it (核查)", advice="somebody who is not of this crew looks at it"
+            "who mended it cannot verify it (核查)",
+            reason="own-work",
+            advice="somebody who is not of this crew looks at it",
         )
 
 

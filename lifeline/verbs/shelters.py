@@ -43,7 +43,7 @@ def list_shelters(city: Code = None) -> None:
                 season, "never" if age is None else f"{age / 60:.0f} min ago",
                 f"{one.exposure} ({one.exposure_reason})",
             )  # fmt: skip
-        running = evacuations.evacuations(store, running=True, city_code=city)
+        running = evacuations.evacuations(store, running=True, cities=[city] if city else None)
     out.print(table)
     for one_of in running:
         people = sum(cell.people for cell in one_of.cells)
