@@ -5,12 +5,14 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
+import httpx
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from deploy.guests import invite
+from deploy.guests import Guests, invite
 from deploy.local.port import free_port, is_free
 from deploy.local.stack import LocalStack, forget
 from deploy.narrator import Narrator
@@ -34,6 +36,7 @@ from simulators.packs import PACKS
 HISTORY_DAYS = 14
 _HISTORY_STEP = timedelta(minutes=5)
 _SEED = 20261123
+_ASK_AGAIN_S = 0.2
 
 
 class Demo:
@@ -104,20 +107,32 @@ class Demo:
             ]
             narrator = Narrator(store, clock=self._clock, timezone=packs[0].timezone, report=self._say)
             stack.enter_context(_thread("narrator", narrator.run, stop))
+            stack.enter_context(_thread("welcome", partial(self._welcome, console_url, guests, logs), stop))
             if for_s:
                 timer = threading.Timer(for_s, stop.set)
                 timer.start()
                 stack.callback(timer.cancel)
-            took_s = (self._clock.now() - self._started_at).total_seconds()
-            self._say(f"the city lives after {took_s:.0f} s; logs in {logs}")
-            self._out.print(f"\n  console   [bold]{console_url}[/]   (Ctrl-C stops everything)")
-            for guest in guests.people:
-                self._out.print(f"  as {guest.role:<9} [bold]{console_url}/enter/{guest.secret}[/]")
-                self._out.print(f"     {'':<9} (the link works once; later: {guest.login} / {guest.password})")
-            self._out.print()
             Supervisor(commands, clock=self._clock, report=self._say).run(stop)
             self._say("stopping the rest")
         self._say("everything has stopped; `lifeline demo` goes on with the same data, `--fresh` starts anew")
+
+    def _welcome(self, url: str, guests: Guests, logs: Path, stop: threading.Event) -> None:
+        """Says where to look, once somebody who looks there gets an answer."""
+        while not stop.is_set():
+            try:
+                httpx.get(f"{url}/api/v1/health", timeout=2.0)
+                break
+            except httpx.TransportError:
+                stop.wait(_ASK_AGAIN_S)
+        else:
+            return
+        took_s = (self._clock.now() - self._started_at).total_seconds()
+        self._say(f"the city lives after {took_s:.0f} s; logs in {logs}")
+        lines = [f"\n  console   [bold]{url}[/]   (Ctrl-C stops everything)"]
+        for guest in guests.people:
+            lines.append(f"  as {guest.role:<9} [bold]{url}/enter/{guest.secret}[/]")
+            lines.append(f"     {'':<9} (the link works once; later: {guest.login} / {guest.password})")
+        self._out.print("\n".join(lines) + "\n")
 
     def _load_packs(self, store: Store) -> list[CityPack]:
         packs = [city.load(path) for path in PACKS]

@@ -1,6 +1,7 @@
 """One shelter, one work order, one zone on a page of its own: what is known, what may be done, the whole history."""
 
 import asyncio
+from collections.abc import Mapping
 from datetime import UTC, datetime, time, timedelta
 from typing import Any, Protocol
 
@@ -11,7 +12,7 @@ from console import doing, sheltering
 from console.access import DESK, FIELD, SHELTERS
 from console.api.shelters import filled
 from console.curves import Curve, Picture, options
-from console.pages import export, silencing
+from console.pages import export, silencing, trail_words
 from console.pages.acting import acted
 from console.pages.desk import Desk
 from console.pages.evacuations import EvacuationKind
@@ -30,6 +31,8 @@ _REFRESH_S = 5.0
 _HISTORY = 100
 _TASK, _CONVERT = "task-", "convert-"
 _DAYS = 90
+_UNTOLD = ("city_code", "reason", "call_id", "shelter_id")
+"""Particulars of the trail that a page about the very thing need not say."""
 Json = dict[str, Any]
 
 
@@ -109,6 +112,7 @@ class ShelterKind:
         ]
         entries = audit.entries(desk.store, subject=f"shelter:{key}", limit=_HISTORY)
         running = shelters.conversions(desk.store, shelter_id=key, limit=5)
+        tasks = {line.task: texts.name(line.title.zh, line.title.en) for each in running for line in each.tasks}
         return {
             "id": key,
             "version": one.version,
@@ -151,7 +155,7 @@ class ShelterKind:
                         for line in each.tasks
                     ],
                 },
-                _trail(desk, entries, timezone, now),
+                _trail(desk, entries, timezone, now, names=tasks),
             ],
         }
 
@@ -432,7 +436,7 @@ def _facts(desk: Desk, *facts: tuple[str, str]) -> list[Json]:
     return [{"label": desk.texts(key), "text": text} for key, text in facts if text]
 
 
-def _trail(desk: Desk, entries: list[audit.Entry], timezone: str, now: datetime) -> Json:
+def _trail(desk: Desk, entries: list[audit.Entry], timezone: str, now: datetime, *, names: Mapping[str, str]) -> Json:
     texts = desk.texts
     return {
         "title": texts("detail.history"),
@@ -441,8 +445,8 @@ def _trail(desk: Desk, entries: list[audit.Entry], timezone: str, now: datetime)
             [
                 moment(entry.at, timezone, now=now),
                 entry.who,
-                texts.known("trail", entry.action.replace(".", "-")),
-                ", ".join(f"{key}: {value}" for key, value in entry.detail.items() if value not in ("", None)),
+                trail_words.done(texts, entry.action),
+                trail_words.particulars(texts, entry, without=_UNTOLD, names=names),
             ]
             for entry in entries
         ],

@@ -9,6 +9,8 @@ from nicegui import ui
 from console.pages.desk import FALLBACK_TIMEZONE, Desk
 from console.pages.frame import Frame
 from console.pages.parts import Listing
+from console.pages.trail_words import done, particulars
+from console.texts import Texts
 from console.words import moment
 from lifeline.errors import StoreError
 from lifeline.store import audit
@@ -70,7 +72,7 @@ class TrailPage:
             self._frame.say(self._desk.texts("error.store"), "negative")
             return
         self._entries = [*self._entries, *page] if more else page
-        now = self._desk.clock.now()
+        texts, now = self._desk.texts, self._desk.clock.now()
         self._listing.show(
             more=len(page) == _PAGE,
             rows=[
@@ -79,10 +81,16 @@ class TrailPage:
                     "number": entry.seq,
                     "opened": moment(entry.at, FALLBACK_TIMEZONE, now=now),
                     "who": entry.who,
-                    "what": entry.action,
+                    "what": _act(texts, entry.action),
                     "subject": entry.subject,
-                    "detail": ", ".join(f"{k}: {v}" for k, v in entry.detail.items() if v not in ("", None)),
+                    "detail": particulars(texts, entry, names={}),
                 }
                 for entry in self._entries
             ],
         )
+
+
+def _act(texts: Texts, action: str) -> str:
+    """In words, with the code that filters and programs go by."""
+    words = done(texts, action)
+    return words if words == action else f"{words} ({action})"

@@ -110,7 +110,9 @@ def convert(
             raise IllegalTransitionError(
                 f"shelter {shelter_id} is {before.mode.value}, it cannot be converted to {to_mode.value}",
                 reason="converting",
-                advice="finish or cancel the running conversion" if before.mode is ShelterMode.CONVERTING else "",
+                advice="finish or cancel the running conversion"
+                if before.mode is ShelterMode.CONVERTING
+                else "it is so already",
             )
         promised = max([before.shelter.conversion_hours, *(task.promised_hours for task in tasks)])
         values = {

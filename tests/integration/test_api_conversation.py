@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -17,11 +17,13 @@ from hypothesis.errors import Unsatisfiable
 from schemathesis import GenerationMode
 from schemathesis.core.result import Ok
 
+from alerts import shelters_rules
 from lifeline.alarm import Level
-from lifeline.asset import Name
+from lifeline.asset import Name, Position
 from lifeline.finding import FindingKind
 from lifeline.person import Role
-from lifeline.store import dispatch, photos
+from lifeline.shelter import EvacuationCell, ShelterMode
+from lifeline.store import dispatch, evacuations, photos, shelters, silences
 from lifeline.store.pool import Store
 from tests.console_stage import Console, database, found, load_city, measure, raise_alarm, running, somebody
 from tests.packs import write_tiny_pack
@@ -33,7 +35,7 @@ _PATIENCE_S = 4.0
 """the longest that a long run stays with one address: making wrong requests for some is slow"""
 _THERE: dict[str, Any] = {
     "alarm_id": 1, "finding_id": 1, "order_id": 1, "photo_id": 1, "call_id": 1, "sensor_id": "CC-P-01",
-    "shelter_id": "CC-SH-1", "layer": "pipes",
+    "shelter_id": "CC-SH-1", "layer": "pipes", "conversion_id": 1, "evacuation_id": 1, "silence_id": 1, "task": "clear",
 }  # fmt: skip
 """What a path names in every second request that is right, so that it gets further than to 404."""
 
@@ -47,6 +49,12 @@ def console(database_template: tuple[str, str], tmp_path_factory: pytest.TempPat
         leak = found(subject="leak:CC-DMA-1", kind=FindingKind.LEAK, at=now, position=(125.32, 43.88))
         number = raise_alarm(store, leak, level=Level.RED, title=Name("漏损", "Leak"), now=now)
         dispatch.open_order(store, number, skills=["leak"], materials=[], who="test", reason="test", now=now)
+        checklist = shelters_rules.load(shelters_rules.BUILT_IN).checklist
+        tasks = checklist(shelters.standing(store, "CC-SH-1").shelter, ShelterMode.EMERGENCY)
+        shelters.convert(store, "CC-SH-1", ShelterMode.EMERGENCY, tasks, who="test", now=now)
+        cell = EvacuationCell("CC-C-1", Position(125.32, 43.88), 420, 31)
+        evacuations.order(store, "220100", [cell], who="test", reason="test", now=now)
+        silences.add(store, sensor_id="CC-F-01", until=now + timedelta(hours=1), why="test", by="test", now=now)
         photos.add_photo(store, number, b"\xff\xd8\xff" + bytes(9), by=somebody(store, "王芳"), now=now)
         with running(url, folder / "console.log", LIFELINE_CONSOLE__PUBLIC_WARNINGS="true") as started:
             yield started

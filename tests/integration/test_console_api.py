@@ -11,9 +11,11 @@ import pytest
 from lifeline.alarm import AlarmState, Level
 from lifeline.asset import Name
 from lifeline.finding import FindingKind
+from lifeline.person import Role
 from lifeline.store import alarms as alarm_store
+from lifeline.store import audit
 from lifeline.store.pool import Store
-from tests.console_stage import database, found, load_city, measure, raise_alarm, running
+from tests.console_stage import bearer, database, found, load_city, measure, raise_alarm, running
 from tests.packs import write_tiny_pack
 
 NOW = datetime.now(UTC)
@@ -209,6 +211,75 @@ def test_silences_are_made_listed_and_ended_with_a_reason(api: httpx.Client) -> 
     assert ended[0] == ended[1] == made.json()["made_by"]
     assert number not in [one["silence_id"] for one in api.get("/silences?in_force=true").json()["items"]]
     _refused(api.post("/silences/99999/end"), 404, "not-found")
+
+
+def test_a_shelter_is_converted_line_by_line_by_who_may(api: httpx.Client, store: Store) -> None:
+    wanted = {"shelter_id": "CC-SH-1", "to_mode": "急"}
+    with httpx.Client(base_url=api.base_url, headers=bearer(store, Role.WARDEN)) as warden:
+        _refused(warden.post("/conversions", json=wanted), 403, "not-for-you")
+        _refused(api.post("/conversions", json=wanted | {"shelter_id": "CC-NO"}), 404, "not-found")
+        _refused(api.post("/conversions", json=wanted | {"to_mode": "平"}), 409, "not-allowed-now")
+        made = api.post("/conversions", json=wanted | {"exercise": True})
+        assert (made.status_code, made.json()["exercise"], made.json()["outcome"]) == (201, True, None)
+        number, tasks = made.json()["conversion_id"], [one["task"] for one in made.json()["tasks"]]
+        assert tasks
+        _refused(api.post("/conversions", json=wanted), 409, "not-allowed-now")
+        _refused(warden.post(f"/conversions/{number}/tasks/no-such/done"), 404, "not-found")
+        _refused(warden.post(f"/conversions/{number}/cancel"), 403, "not-for-you")
+        for task in [tasks[0], *tasks]:
+            ticked = warden.post(f"/conversions/{number}/tasks/{task}/done").raise_for_status().json()
+        assert (ticked["outcome"], ticked["ended_at"] is not None) == ("done", True)
+    assert api.get("/shelters/CC-SH-1").json()["mode"] == "急"
+    _refused(api.post(f"/conversions/{number}/cancel"), 409, "not-allowed-now")
+    back = api.post("/conversions", json=wanted | {"to_mode": "平"}).json()["conversion_id"]
+    assert [one["conversion_id"] for one in api.get("/conversions?running=true").json()["items"]] == [back]
+    assert api.post(f"/conversions/{back}/cancel").json()["outcome"] == "cancelled"
+    page = api.get("/conversions?shelter=CC-SH-1&limit=1").json()
+    assert [one["conversion_id"] for one in page["items"]] == [back]
+    older = api.get(page["next"].removeprefix("/api/v1"))
+    assert [one["conversion_id"] for one in older.json()["items"]] == [number]
+    again = api.get(
+        f"/conversions/{number}", headers={"If-None-Match": api.get(f"/conversions/{number}").headers["etag"]}
+    )
+    assert again.status_code == 304
+
+
+def test_an_evacuation_is_ordered_followed_and_ended(api: httpx.Client, store: Store) -> None:
+    around = {"city": "220100", "reason": "爆管", "around": {"lon": 125.32, "lat": 43.88}, "radius_m": 300}
+    cells = {"city": "220100", "reason": "x", "cells": ["CC-C-1"]}
+    for wrong in (
+        around | cells,
+        {"city": "220100", "reason": "x"},
+        around | {"radius_m": None},
+        cells | {"cells": []},
+    ):
+        _refused(api.post("/evacuations", json=wrong), 422, "wrong-request")
+    _refused(api.post("/evacuations", json=cells | {"cells": ["CC-NO"]}), 404, "not-found")
+    _refused(api.post("/evacuations", json=cells | {"reason": " "}), 409, "not-allowed-now")
+    nobody = around | {"around": {"lon": 125.9, "lat": 43.1}}
+    _refused(api.post("/evacuations", json=nobody), 409, "not-allowed-now")
+    made = api.post("/evacuations", json=around | {"exercise": True})
+    assert (made.status_code, made.json()["people"], made.json()["plan"]) == (201, 420, None)
+    number = made.json()["evacuation_id"]
+    with httpx.Client(base_url=api.base_url, headers=bearer(store, Role.WARDEN)) as warden:
+        _refused(warden.post(f"/evacuations/{number}/end"), 403, "not-for-you")
+        told = {"cell_id": "CC-C-1", "shelter_id": "CC-SH-1", "under_way": 30, "arrived": 12}
+        moved = warden.post(f"/evacuations/{number}/moves", json={"moves": [told]})
+        assert (moved.status_code, moved.json()["arrived"]) == (200, 12), moved.text
+        for wrong_move in ({"cell_id": "CC-NO"}, {"shelter_id": "CC-NO"}):
+            sent = warden.post(f"/evacuations/{number}/moves", json={"moves": [told | wrong_move]})
+            _refused(sent, 404, "not-found")
+    with httpx.Client(base_url=api.base_url, headers=bearer(store, Role.OPERATOR, cities=("220200",))) as elsewhere:
+        _refused(elsewhere.post("/evacuations", json=around), 403, "not-for-you")
+        _refused(elsewhere.get(f"/evacuations/{number}"), 403, "not-for-you")
+        _refused(elsewhere.post(f"/evacuations/{number}/end"), 403, "not-for-you")
+        assert elsewhere.get("/evacuations").json()["items"] == []
+    assert [one["evacuation_id"] for one in api.get("/evacuations?running=true").json()["items"]] == [number]
+    ended = [api.post(f"/evacuations/{number}/end").json()["ended_at"] for _ in range(2)]
+    assert ended[0] == ended[1] is not None
+    _refused(api.post(f"/evacuations/{number}/moves", json={"moves": [told]}), 409, "not-allowed-now")
+    assert api.get("/evacuations?running=true").json()["items"] == []
+    assert audit.entries(store, subject=f"evacuation:{number}", limit=9)[0].action == "evacuation.end"
 
 
 def test_health_findings_and_the_document(api: httpx.Client) -> None:
