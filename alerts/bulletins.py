@@ -25,7 +25,8 @@ from lifeline.finding import DRILL, Finding
 from lifeline.settings import AlertsSettings
 from lifeline.store import bulletins
 from lifeline.store.bulletins import Draft, Earlier
-from lifeline.store.decisions import Docket, Place
+from lifeline.store.decisions import Docket
+from lifeline.store.places import Place
 
 _RENEW_S = 600.0
 _DIGITS = 5

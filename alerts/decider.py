@@ -20,7 +20,8 @@ from lifeline.errors import StoreError
 from lifeline.finding import Finding
 from lifeline.metrics import ALARMS
 from lifeline.settings import Settings
-from lifeline.store.decisions import Docket, Place, docket
+from lifeline.store.decisions import Docket, docket
+from lifeline.store.places import Place
 from lifeline.store.pool import Store
 
 NAME = "alerts"

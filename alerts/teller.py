@@ -18,8 +18,9 @@ from lifeline.settings import Settings
 from lifeline.silence import silenced
 from lifeline.store import answers
 from lifeline.store.answers import Link
-from lifeline.store.decisions import Docket, Place, Untold
+from lifeline.store.decisions import Docket, Untold
 from lifeline.store.notices import Draft
+from lifeline.store.places import Place
 
 ACTOR = "system:alerts"
 UNTOLD_AT_ONCE = 5000

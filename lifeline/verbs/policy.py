@@ -70,7 +70,7 @@ def try_out(
     from alerts import exposure, policy, trial
     from alerts.assess import assess
     from alerts.surroundings import Surroundings
-    from lifeline.store.decisions import Places
+    from lifeline.store.places import Places
 
     settings = settings_module.load()
     before, after = policy.load(against or _in_force()), policy.load(file)

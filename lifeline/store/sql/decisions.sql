@@ -20,19 +20,6 @@ WHERE finding_id > coalesce((SELECT finding_id FROM engine_position WHERE engine
 SELECT finding_id, subject, phase, city_code, detector, began_at, detected_at
 FROM finding WHERE finding_id > %(finding_id)s ORDER BY finding_id LIMIT 1
 
--- name: cities
--- Names, local time and thresholds of cities.
-SELECT city_code AS key, name_zh AS zh, name_en AS en, timezone, levels, lon, lat
-FROM city WHERE city_code = ANY(%(keys)s)
-
--- name: zones
--- Names and kinds of zones.
-SELECT zone_id AS key, name_zh AS zh, name_en AS en, kind, district FROM zone WHERE zone_id = ANY(%(keys)s)
-
--- name: sensors
--- Names of sensors and what they sit on.
-SELECT sensor_id AS key, name_zh AS zh, name_en AS en, site FROM sensor WHERE sensor_id = ANY(%(keys)s)
-
 -- name: standing
 -- The live alarms of subjects, held, with what the life cycle asks of their past.
 SELECT alarm_id, subject, city_code, kind, level, state, title_zh, title_en, opened_at, began_at, probability,
