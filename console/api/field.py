@@ -302,4 +302,4 @@ def router(store: Store, feed: Feed, clock: Clock) -> APIRouter:
 
 
 def _plain(body: dict[str, Any]) -> dict[str, Any]:
-    return {"done": bool(body.get("done")), "why": str(body.get("why", ""))}
+    return {"done": bool(body.get("done")), "why": str(body.get("why", "")), "reason": str(body.get("reason", ""))}

@@ -178,7 +178,7 @@ def test_what_a_phone_sends_again_is_done_once_and_what_is_not_ones_own_is_refus
     }
     with httpx.Client(base_url=console.api, headers=crew) as api:
         for _ in range(3):
-            assert api.post("/field/actions", json=tap).json() == {"done": True, "why": ""}
+            assert api.post("/field/actions", json=tap).json() == {"done": True, "why": "", "reason": ""}
         notes = [one for one in work_orders.events(store, order_id) if one.note == "一"]
         assert len(notes) == 1
         early = tap | {"action_id": str(uuid.uuid4()), "do": "mitigate"}
