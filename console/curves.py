@@ -10,6 +10,8 @@ from lifeline.errors import UnitError
 from lifeline.units import Quantity, Scale, scale_to_si
 
 _TONES = ("#1b2227", "#5d7fa3", "#8a6d3b", "#6b8f71", "#85628f")
+_STROKES: tuple[Any, ...] = ("solid", "dashed", "dotted", [8, 3, 2, 3], [14, 4])
+"""Curves differ by stroke as well as by tone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +89,13 @@ def options(picture: Picture, title: str, marks: Sequence[Mark], timezone: str) 
             "showSymbol": len(curve.points) == 1,
             "symbolSize": 5,
             "sampling": "lttb",
-            "lineStyle": {"width": 1.4 if curve.other else 1.8, "type": "dashed" if curve.other else "solid"},
+            "lineStyle": {
+                "width": 1.4 if curve.other else 1.8,
+                "type": _STROKES[(number + curve.other) % len(_STROKES)],
+            },
             "data": [[local_ms(at), round(value * shown.per_si, shown.digits + 2)] for at, value in curve.points],
         }
-        for curve in curves
+        for number, curve in enumerate(curves)
     ]
     if series and marks:
         series[0]["markLine"] = {
@@ -131,7 +136,7 @@ def options(picture: Picture, title: str, marks: Sequence[Mark], timezone: str) 
             "top": 18,
             "left": 0,
             "itemHeight": 8,
-            "itemWidth": 18,
+            "itemWidth": 26,
             "textStyle": {"fontSize": 11},
         },
         "tooltip": {"trigger": "axis", "renderMode": "richText", "confine": True},

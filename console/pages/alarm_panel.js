@@ -37,7 +37,7 @@ export default {
         </div>
       </section>
       <section><dl class="ll-facts"><template v-for="fact in alarm.facts" :key="fact.label">
-        <dt>{{ fact.label }}</dt><dd :class="{ wide: fact.wide }">{{ fact.text }} <small v-if="fact.small">{{ fact.small }}</small></dd></template></dl>
+        <dt :class="{ wide: fact.wide }">{{ fact.label }}</dt><dd :class="{ wide: fact.wide }">{{ fact.text }} <small v-if="fact.small">{{ fact.small }}</small></dd></template></dl>
         <p v-if="alarm.links.length" class="ll-links"><a v-for="one in alarm.links" :key="one.href" :href="one.href">{{ one.label }}</a></p></section>
       <section v-if="alarm.pictures.length || alarm.candidates.length || alarm.rule">
         <h3>{{ texts["detail.why"] }}</h3>

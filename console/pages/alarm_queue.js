@@ -3,7 +3,7 @@ import { age, badge, now, say } from "lifeline-console";
 
 export default {
   template: `
-    <section class="ll-queue" :aria-label="texts['queue.title']">
+    <section class="ll-queue" id="content" tabindex="-1" :aria-label="texts['queue.title']">
       <div class="ll-queue-head">
         <h2>{{ texts["queue.title"] }}<span class="ll-count">{{ alarms.length }}</span></h2>
         <button type="button" class="ll-sound" :aria-pressed="Boolean(sound)" @click="switchSound">{{ texts[sound ? "queue.sound_on" : "queue.sound_off"] }}</button>

@@ -65,10 +65,10 @@ class EvacuationKind:
         }  # fmt: skip
         figures = plan.figures if plan else {}
         facts = (
-            ("list.people", f"{sum(cell.people for cell in one.cells):,}"),
+            ("list.persons", f"{sum(cell.people for cell in one.cells):,}"),
             ("evacuation.unplaced", f"{figures['unassigned']:,.0f}" if "unassigned" in figures else ""),
             ("evacuation.arrived", f"{sum(move.arrived for move in one.moves):,}"),
-            ("list.opened", moment(one.ordered_at, timezone, now=now)),
+            ("list.at", moment(one.ordered_at, timezone, now=now)),
             ("list.who", one.ordered_by),
             ("evacuation.planned", moment(plan.at, timezone, now=now) if plan else texts("evacuation.no_plan")),
             ("evacuation.opens", ", ".join(self._name(desk, each) for each in plan.opens) if plan else ""),
@@ -134,11 +134,11 @@ class EvacuationKind:
             "tables": [
                 {
                     "title": texts("evacuation.under_way"),
-                    "columns": [texts(f"list.{one}") for one in ("reason", "people", "opened", "who")],
+                    "columns": [texts(f"list.{one}") for one in ("reason", "persons", "at", "who")],
                     "rows": [
                         [
                             {"text": one.reason, "href": f"/{language}/evacuations/{one.evacuation_id}"},
-                            sum(cell.people for cell in one.cells),
+                            f"{sum(cell.people for cell in one.cells):,}",
                             moment(one.ordered_at, desk.timezone(city), now=desk.clock.now()),
                             one.ordered_by,
                         ]
@@ -150,7 +150,7 @@ class EvacuationKind:
 
     def _goes(self, desk: Desk, plan: Plan | None) -> Json:
         texts = desk.texts
-        words = ("evacuation.cell", "evacuation.to", "list.people", "evacuation.way", "list.why")
+        words = ("evacuation.cell", "evacuation.to", "list.persons", "evacuation.way", "list.why")
         return {
             "title": texts("evacuation.plan"),
             "columns": [texts(word) for word in words],
@@ -214,8 +214,8 @@ REGISTER = Register(
     "/evacuations",
     (
         ("reason", "list.reason", "link"), ("state", "list.state", ""), ("place", "list.city", ""),
-        ("people", "list.people", ""), ("arrived", "evacuation.arrived", ""), ("exercise", "field.exercise", ""),
-        ("opened", "list.opened", ""), ("who", "list.who", ""), ("id", "list.number", ""),
+        ("people", "list.persons", ""), ("arrived", "evacuation.arrived", ""), ("exercise", "field.exercise", ""),
+        ("opened", "list.at", ""), ("who", "list.who", ""), ("id", "list.number", ""),
     ),
     _read,
     (("state", "evacuation", _STATES),),

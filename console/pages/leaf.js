@@ -4,7 +4,7 @@ import { Chart } from "lifeline-console/chart.js";
 export default {
   components: { Chart },
   template: `
-    <section class="ll-leaf" :data-leaf="leaf.id">
+    <section class="ll-leaf" id="content" tabindex="-1" :data-leaf="leaf.id">
       <div v-if="leaf.title" class="ll-filters"><h1>{{ leaf.title }}</h1><span v-if="leaf.chip" class="ll-chip">{{ leaf.chip }}</span><span>{{ leaf.sub }}</span>
         <button v-if="leaf.tables.length" type="button" class="ll-link-button" data-csv @click="$emit('csv')">CSV</button>
         <button v-if="leaf.pictures.length" type="button" class="ll-link-button" data-png @click="png">PNG</button></div>
@@ -20,8 +20,8 @@ export default {
       <div v-if="leaf.pictures.length" class="ll-leaf-pictures"><Chart v-for="(picture, i) in leaf.pictures" :key="leaf.id + i" ref="charts" :options="picture" /></div>
       <section v-for="table in leaf.tables" :key="table.title"><h2>{{ table.title }}</h2>
         <p v-if="!table.rows.length" class="ll-quiet">{{ texts["list.none"] }}</p>
-        <table v-else class="ll-sheet"><thead><tr><th v-for="word in table.columns" :key="word" scope="col">{{ word }}</th></tr></thead>
-          <tbody><tr v-for="(row, i) in table.rows" :key="i"><td v-for="(cell, k) in row" :key="k"><a v-if="cell && cell.href" :href="cell.href">{{ cell.text }}</a><template v-else>{{ cell }}</template></td></tr></tbody></table></section>
+        <div v-else class="ll-sheet-scroll" tabindex="0" role="region" :aria-label="table.title"><table class="ll-sheet"><thead><tr><th v-for="word in table.columns" :key="word" scope="col">{{ word }}</th></tr></thead>
+          <tbody><tr v-for="(row, i) in table.rows" :key="i"><td v-for="(cell, k) in row" :key="k"><a v-if="cell && cell.href" :href="cell.href">{{ cell.text }}</a><template v-else>{{ cell }}</template></td></tr></tbody></table></div></section>
     </section>`,
   props: { texts: Object, leaf: Object },
   emits: ["act", "csv"],

@@ -1,7 +1,7 @@
 """One shelter, one work order, one zone on a page of its own: what is known, what may be done, the whole history."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, time, timedelta
 from typing import Any, Protocol
 
@@ -14,10 +14,12 @@ from console.api.shelters import filled
 from console.curves import Curve, Picture, options
 from console.pages import export, silencing, trail_words
 from console.pages.acting import acted
+from console.pages.alarm_view import actor
 from console.pages.desk import Desk
 from console.pages.evacuations import EvacuationKind
 from console.pages.frame import Frame
 from console.pages.parts import Leaf
+from console.pages.registers import names_of_crews
 from console.pages.storms import StormKind
 from console.pages.wanting import WantingError
 from console.words import Shown, moment, zone
@@ -25,7 +27,7 @@ from lifeline.errors import AccessError, IllegalTransitionError, NotFoundError, 
 from lifeline.person import Person
 from lifeline.shelter import TRANSITIONS, Conversion, ShelterMode, ShelterState, Standing
 from lifeline.store import audit, shelters, work_orders, zone_days
-from lifeline.work_order import OF_SYSTEM, OrderAction, allowed_actions
+from lifeline.work_order import OF_SYSTEM, OrderAction, OrderEvent, allowed_actions
 
 _REFRESH_S = 5.0
 _HISTORY = 100
@@ -142,7 +144,7 @@ class ShelterKind:
             "tables": [
                 {
                     "title": texts("list.conversions"),
-                    "columns": [texts(f"list.{key}") for key in ("opened", "mode", "task", "done", "who")],
+                    "columns": [texts(f"list.{key}") for key in ("at", "mode", "task", "done", "who")],
                     "rows": [
                         [
                             moment(each.ordered_at, timezone, now=now),
@@ -230,6 +232,7 @@ class OrderKind:
         doing.require_city(person, one.city_code)
         timezone = desk.timezone(one.city_code)
         acts = [action for action in allowed_actions(one.state) if action not in OF_SYSTEM | {OrderAction.PHOTO}]
+        crew = names_of_crews(desk)
 
         def at(moment_of: datetime | None) -> str:
             return moment(moment_of, timezone, now=now) if moment_of else ""
@@ -257,9 +260,9 @@ class OrderKind:
                 *_facts(
                     desk,
                     ("list.level", texts(f"level.full.{one.level.value}")),
-                    ("list.crew", one.crew_id or "–"),
+                    ("list.crew", crew(one.crew_id)),
                     ("list.due", at(one.due_at)),
-                    ("list.opened", at(one.created_at)),
+                    ("list.at", at(one.created_at)),
                     ("list.skills", " · ".join(texts.known("skill", skill) for skill in one.skills)),
                     (
                         "field.materials",
@@ -276,11 +279,11 @@ class OrderKind:
             "tables": [
                 {
                     "title": texts("list.offers"),
-                    "columns": [texts(f"list.{key}") for key in ("opened", "crew", "minutes", "outcome", "why")],
+                    "columns": [texts(f"list.{key}") for key in ("at", "crew", "minutes", "outcome", "why")],
                     "rows": [
                         [
                             at(offer.at),
-                            offer.crew_id,
+                            crew(offer.crew_id),
                             f"{offer.minutes:.0f}" if offer.minutes < 1e6 else "–",
                             texts.known("offer", offer.outcome),
                             " · ".join(texts.known("dispatch", reason) for reason in offer.reasons),
@@ -290,13 +293,13 @@ class OrderKind:
                 },
                 {
                     "title": texts("detail.history"),
-                    "columns": [texts(f"list.{key}") for key in ("opened", "who", "what", "note")],
+                    "columns": [texts(f"list.{key}") for key in ("at", "who", "what", "note")],
                     "rows": [
                         [
                             at(event.done_at),
-                            event.who,
+                            actor(desk, event.who),
                             texts(f"order.action.{event.action.value}"),
-                            event.note if event.action is not OrderAction.PHOTO else "",
+                            _note(event, crew),
                         ]
                         for event in reversed(work_orders.events(desk.store, one.order_id))
                     ],
@@ -312,6 +315,15 @@ class OrderKind:
             desk.store, work_orders.order(desk.store, _number(key)), OrderAction(told["action"]), person=person,
             now=now, note=told["note"], version=int(told["version"]),
         )  # fmt: skip
+
+
+def _note(event: OrderEvent, crew: Callable[[str | None], str]) -> str:
+    """What was noted; of the steps that dispatch takes only the crew, for the offers say the rest in words."""
+    if event.action is OrderAction.PHOTO:
+        return ""
+    if event.action in (OrderAction.OFFER, OrderAction.TIME_OUT):
+        return crew(event.note.partition(":")[0])
+    return event.note
 
 
 class ZoneKind:
@@ -440,11 +452,11 @@ def _trail(desk: Desk, entries: list[audit.Entry], timezone: str, now: datetime,
     texts = desk.texts
     return {
         "title": texts("detail.history"),
-        "columns": [texts(f"list.{key}") for key in ("opened", "who", "what", "detail")],
+        "columns": [texts(f"list.{key}") for key in ("at", "who", "what", "detail")],
         "rows": [
             [
                 moment(entry.at, timezone, now=now),
-                entry.who,
+                actor(desk, entry.who),
                 trail_words.done(texts, entry.action),
                 trail_words.particulars(texts, entry, without=_UNTOLD, names=names),
             ]

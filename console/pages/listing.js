@@ -4,7 +4,7 @@ import { sample } from "lifeline-console/symbols.js";
 
 export default {
   template: `
-    <section class="ll-listing">
+    <section class="ll-listing" id="content" tabindex="-1">
       <div class="ll-filters">
         <h1>{{ title }}</h1>
         <button v-if="csv" type="button" class="ll-link-button" data-csv @click="$emit('csv')">{{ csv }}</button>
@@ -18,7 +18,7 @@ export default {
       <div class="ll-scroll" tabindex="0">
         <table><thead><tr><th v-for="column in columns" :key="column.key" scope="col">{{ column.label }}</th></tr></thead>
           <tbody><tr v-for="row in rows" :key="row.id" :data-row="row.id">
-            <td v-for="column in columns" :key="column.key">
+            <td v-for="column in columns" :key="column.key" :data-label="column.label" :class="{ none: !row[column.key] }">
               <a v-if="column.kind === 'link'" :href="row.href">{{ row[column.key] }}</a>
               <span v-else-if="column.kind === 'level'" class="ll-cell"><span v-if="row.level" v-html="badge(row.level, 20)"></span>{{ row[column.key] }}</span>
               <span v-else-if="column.kind === 'sensor'" class="ll-cell"><span v-html="sample(row.state)"></span>{{ row[column.key] }}</span>

@@ -1,5 +1,6 @@
 """What the lists of shelters, crews, work orders, zones and forecasts of water read and how they show it."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -57,8 +58,21 @@ def _crews(desk: Desk, cities: Cities, now: datetime) -> list[Json]:
     ]
 
 
+def names_of_crews(desk: Desk) -> Callable[[str | None], str]:
+    """How each crew is called; a dash for none. Raises StoreError."""
+    known = {one.crew.crew_id: one.crew.name for one in crews.standings(desk.store)}
+
+    def name(crew_id: str | None) -> str:
+        if crew_id is None:
+            return "–"
+        found = known.get(crew_id)
+        return f"{desk.texts.name(found.zh, found.en)} ({crew_id})" if found else crew_id
+
+    return name
+
+
 def _orders(desk: Desk, cities: Cities, now: datetime) -> list[Json]:
-    texts = desk.texts
+    texts, crew = desk.texts, names_of_crews(desk)
     rows = []
     for one in work_orders.orders(desk.store, live_only=False, limit=MOST):
         if cities is not None and one.city_code not in cities:
@@ -73,7 +87,7 @@ def _orders(desk: Desk, cities: Cities, now: datetime) -> list[Json]:
                 "level_word": texts(f"level.full.{one.level.value}"),
                 "title": texts.name(one.title.zh, one.title.en),
                 "place": desk.place(one.city_code, None),
-                "crew": one.crew_id or "–",
+                "crew": crew(one.crew_id),
                 "state": texts(f"order.state.{one.state.value}"),
                 "opened": moment(one.created_at, timezone, now=now),
                 "due": (f"⚠ {texts('list.late')} " if late else "") + moment(one.due_at, timezone, now=now)
@@ -168,7 +182,7 @@ REGISTERS = (
         (
             ("level_word", "list.level", "level"), ("title", "list.order", "link"), ("id", "list.number", ""),
             ("place", "detail.zone", ""), ("crew", "list.crew", ""), ("state", "list.state", ""),
-            ("opened", "list.opened", ""), ("due", "list.due", ""),
+            ("opened", "list.at", ""), ("due", "list.due", ""),
         ),
         _orders,
         (("state", "order.state", tuple(one.value for one in OrderState)),),

@@ -4,6 +4,7 @@ import { age, badge, now, say, serverIs } from "lifeline-console";
 export default {
   template: `
     <header class="ll-bar">
+      <a class="ll-skip" href="#content">{{ texts["bar.skip"] }}</a>
       <div class="ll-brand"><strong>{{ texts["app.title"] }}</strong><span>{{ texts["app.subtitle"] }}</span></div>
       <nav class="ll-pages" :aria-label="texts['bar.pages']">
         <a v-for="(one, i) in pages.slice(0, in_bar)" :key="one.name" :href="links[i]" :aria-current="one.here ? 'page' : null">{{ one.name }}</a>

@@ -39,7 +39,7 @@ class TrailPage:
             rows=[],
             columns=[
                 {"key": key, "label": texts(f"list.{key}"), "kind": ""}
-                for key in ("number", "opened", "who", "what", "subject", "detail")
+                for key in ("number", "at", "who", "what", "subject", "detail")
             ],
             filters=[
                 {"key": key, "label": texts(f"list.{key}"), "value": self._chosen[key], "options": None}
@@ -79,7 +79,7 @@ class TrailPage:
                 {
                     "id": entry.seq,
                     "number": entry.seq,
-                    "opened": moment(entry.at, FALLBACK_TIMEZONE, now=now),
+                    "at": moment(entry.at, FALLBACK_TIMEZONE, now=now),
                     "who": entry.who,
                     "what": _act(texts, entry.action),
                     "subject": entry.subject,

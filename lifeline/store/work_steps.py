@@ -30,6 +30,12 @@ _ANSWERS = {
     OrderAction.TIME_OUT: "timed-out",
     OrderAction.CANCEL: "withdrawn",
 }
+_UNWILLING = {
+    OrderAction.DECLINE: "无法接单 / declined",
+    OrderAction.TIME_OUT: "逾时未答 / no answer",
+    OrderAction.HAND_BACK: "退回 / handed back",
+}
+"""What a crew did not do, as the alarm's history tells it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +97,8 @@ def _move_alarm(connection: Connection, before: WorkOrder, deed: Deed) -> None:
     alarm = alarms.one(connection, "lock", before.alarm_id)
     step = ON_ALARM.get(deed.action)
     note = f"工单 {before.order_id} / work order {before.order_id}" + (f": {deed.note}" if deed.note else "")
-    if step is None and deed.action in (OrderAction.DECLINE, OrderAction.TIME_OUT, OrderAction.HAND_BACK):
-        step, note = AlarmAction.NOTE, f"{deed.action.value} {before.crew_id}. {note}"
+    if step is None and deed.action in _UNWILLING:
+        step, note = AlarmAction.NOTE, f"{before.crew_id} {_UNWILLING[deed.action]}. {note}"
     if step is not None and (alarm.state, step) in TRANSITIONS:
         reason = f"order-{deed.action.value}"
         alarms.move(connection, alarm, step, actor=deed.who, now=deed.now, reason=reason, note=note)

@@ -77,6 +77,8 @@ GROUPS: dict[str, list[str]] = {
         "level",
         "kind",
         "warned",
+        "at",
+        "persons",
         "opened",
         "mode",
         "task",
