@@ -64,10 +64,13 @@ def _scope(size: int, nowcast: Nowcast) -> Scope:
         for n, s in enumerate(streets.sensors[::_GAUGE_EVERY])
     )
     # every place has the pipes and the record of one that was trained on
-    own = list(nowcast.known.record.curves)
+    of, own = nowcast.known, list(nowcast.known.record.curves)
+    twin = {s.sensor_id: own[n % len(own)] for n, s in enumerate(streets.sensors)}
     known = Known(
-        {s.sensor_id: nowcast.known.physical[own[n % len(own)]] for n, s in enumerate(streets.sensors)},
-        Record({s.sensor_id: nowcast.known.record.curves[own[n % len(own)]] for n, s in enumerate(streets.sensors)}),
+        {sensor_id: of.physical[place] for sensor_id, place in twin.items()},
+        Record({sensor_id: of.record.curves[place] for sensor_id, place in twin.items()}),
+        like={sensor_id: of.like[place] for sensor_id, place in twin.items()},
+        likeness=of.likeness,
     )
     model = Nowcast(nowcast.models, known, from_rain=True)
     return replace(streets, sensors=(*streets.sensors, *gauges), nowcast=model)

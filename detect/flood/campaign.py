@@ -7,12 +7,13 @@ places every five minutes, from what had been read by then. Storms run in parall
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
+from enum import StrEnum
 from multiprocessing import get_context
 from zlib import crc32
 
 import numpy as np
-from numpy.typing import NDArray
 
+from detect.flood.basins import Basins, Singles, joined
 from detect.flood.detector import FloodDetector
 from detect.flood.drains import Drains
 from detect.flood.engine import run
@@ -29,20 +30,26 @@ from lifeline.city.levels import Levels, Thresholds
 from lifeline.units import Quantity
 
 TICK_MIN = 5
+_STEPS = 12
+"""of a rain forecast, as long as a tick: an hour"""
 SIGMA = 0.6
 """of the logarithm of a rain forecast's error"""
-SAME_STORM = 0.0
-"""share of that error's variance that all forecasts of a storm have in common"""
 _KEEP_DRY = 0.12
 _BEGIN_S = 1.78e9
 _NOISE_M, _LEVEL_NOISE_M, _RAIN_NOISE = 0.003, 0.01, 0.05
+_RAINED_MM = 0.2
 _LEVEL_EVERY = 4
 """one manhole in four has a level sensor"""
 _KM_PER_DEGREE = 111.2
 
 
-Singles = NDArray[np.float32]
-"""as many as there are, half as large"""
+class ForecastError(StrEnum):
+    """What one draw of a rain forecast's error is for; each forecast of a storm has its own."""
+
+    COMMON = "common"
+    """one factor for all of its steps: too high or too low for the whole hour"""
+    PER_STEP = "per-step"
+    """a factor for each step of five minutes"""
 
 
 @dataclass(frozen=True)
@@ -63,7 +70,9 @@ class Told:
     """One storm. Rows `(n,)`: `features` (n, len(FEATURES)), the place, the minute, the true depth then, and the true
     highest depth until each of `FIT_HORIZONS_MIN`, (n, 3); `weight`: how many rows each stands for.
 
-    By place, (n_places,): `peak_m`, `yellow_min` (first minute at 15 cm, NaN: never), `spans_mm` (n_places, 4).
+    `rained_min`: when a gauge of the city had had 0.2 mm (infinite: never): from then on something could be known
+    without a rain forecast. By place, (n_places,): `peak_m`, `yellow_min` (first minute at 15 cm, NaN: never),
+    `spans_mm` (n_places, 4).
     """
 
     name: str
@@ -76,6 +85,8 @@ class Told:
     peak_m: Floats
     yellow_min: Floats
     spans_mm: Floats
+    basins: Basins
+    rained_min: float
     begin_s: float = field(default=_BEGIN_S)
 
 
@@ -127,17 +138,21 @@ def instruments(
     return Instruments(Scope("999903", "UTC", tuple(sensors), levels=thresholds), place_ids, level_places, links)
 
 
-def told(drains: Drains, tools: Instruments, storm: Storm, *, seed: int, thin: bool, same: float = SAME_STORM) -> Told:
-    """One storm as sensors told it. `thin`: of rows where nothing happens within the hour only some are kept."""
+def told(
+    drains: Drains, tools: Instruments, storm: Storm, *, seed: int, thin: bool, error: ForecastError | None = None
+) -> Told:
+    """One storm as sensors told it. `thin`: of rows where nothing happens within the hour only some are kept; `error`
+    of the rain forecasts, none: the one or the other, by chance."""
     rng = np.random.default_rng([seed, crc32(storm.name.encode())])
     course = run(drains, storm)
     minutes, n = course.street_m.shape
     values, present = _readings(drains, tools, storm, course.street_m, course.fill, rng)
     detector = FloodDetector(tools.scope, tools.links, foresee=False)
     ahead = _highest_ahead(course.street_m)
-    common = rng.normal() * same**0.5
+    error = error or (ForecastError.PER_STEP if rng.random() < 0.5 else ForecastError.COMMON)
     numbers = np.arange(values.shape[1])
     parts: list[tuple[Floats, Ints, int, Floats]] = []
+    behind: list[Basins] = []
     for minute in range(minutes):
         now_s = _BEGIN_S + 60.0 * (minute + 1)
         here = present[minute]
@@ -145,8 +160,8 @@ def told(drains: Drains, tools: Instruments, storm: Storm, *, seed: int, thin: b
         detector.step(batch, instant(now_s))
         if minute % TICK_MIN or minute < TICK_MIN:
             continue
-        error = float(np.exp(SIGMA * (common + rng.normal() * (1.0 - same) ** 0.5)))
-        forecast = _forecast(storm, minute, now_s, error)
+        draws = rng.normal(size=_STEPS if error is ForecastError.PER_STEP else 1)
+        forecast = _forecast(storm, minute, now_s, np.exp(SIGMA * draws))
         if detector.lookout.idle(now_s, forecast):
             continue
         chosen = np.arange(n)
@@ -154,6 +169,9 @@ def told(drains: Drains, tools: Instruments, storm: Storm, *, seed: int, thin: b
         if thin:
             chosen = chosen[~quiet | (rng.random(n) < _KEEP_DRY)]
         rows = detector.lookout.rows(now_s, detector.sky, forecast)[chosen]
+        basins = detector.lookout.basins(now_s, forecast)
+        assert basins is not None, "a drainage model has a gauge"
+        behind.append(basins.rows(chosen))
         parts.append((rows.astype(np.float32), chosen, minute, np.where(thin & quiet[chosen], 1.0 / _KEEP_DRY, 1.0)))
     place = np.concatenate([p[1] for p in parts]) if parts else np.zeros(0, dtype=np.intp)
     minute_of = np.repeat([p[2] for p in parts], [len(p[1]) for p in parts]).astype(np.intp)
@@ -163,25 +181,26 @@ def told(drains: Drains, tools: Instruments, storm: Storm, *, seed: int, thin: b
     weight = np.concatenate([p[3] for p in parts]) if parts else np.zeros(0)
     return Told(
         storm.name, features, place, minute_of, course.street_m[minute_of, place], ahead[minute_of, place], weight,
-        course.street_m.max(axis=0), first, _spans(storm.mm_per_h)[drains.place_gauge],
+        course.street_m.max(axis=0), first, _spans(storm.mm_per_h)[drains.place_gauge], joined(behind),
+        _rained_min(storm),
     )  # fmt: skip
 
 
 def campaign(
     drains: Drains, tools: Instruments, storms: list[Storm], *, processes: int, seed: int, thin: bool,
-    same: float = SAME_STORM, progress: Callable[[float], None] = lambda _: None,
+    error: ForecastError | None = None, progress: Callable[[float], None] = lambda _: None,
 ) -> Iterator[Told]:  # fmt: skip
     """All storms, each as soon as it is done. Raises SimulationError where the engine refuses the model."""
     if processes <= 1:
         for done, storm in enumerate(storms):
-            yield told(drains, tools, storm, seed=seed, thin=thin, same=same)
+            yield told(drains, tools, storm, seed=seed, thin=thin, error=error)
             progress((done + 1) / len(storms))
         return
     # a fresh interpreter for each process: the engine holds one model, and threads do not survive a fork
     with ProcessPoolExecutor(
         processes, mp_context=get_context("spawn"), initializer=_begin, initargs=(drains, tools)
     ) as pool:
-        waiting = {pool.submit(_one, storm, seed, thin, same) for storm in storms}
+        waiting = {pool.submit(_one, storm, seed, thin, error) for storm in storms}
         try:
             for done, future in enumerate(as_completed(waiting)):
                 yield future.result()
@@ -199,9 +218,9 @@ def _begin(drains: Drains, tools: Instruments) -> None:
     _OWN[:] = [(drains, tools)]
 
 
-def _one(storm: Storm, seed: int, thin: bool, same: float) -> Told:
+def _one(storm: Storm, seed: int, thin: bool, error: ForecastError | None) -> Told:
     drains, tools = _OWN[0]
-    return told(drains, tools, storm, seed=seed, thin=thin, same=same)
+    return told(drains, tools, storm, seed=seed, thin=thin, error=error)
 
 
 def _readings(
@@ -230,12 +249,12 @@ def _readings(
     return values, present
 
 
-def _forecast(storm: Storm, minute: int, now_s: float, error: float) -> RainForecast:
-    """Rain of the coming hour in steps of five minutes at each gauge, all of it wrong by one factor."""
+def _forecast(storm: Storm, minute: int, now_s: float, factor: Floats) -> RainForecast:
+    """Rain of the coming hour in steps of five minutes at each gauge, wrong by `factor`: one, or one for each step."""
     coming = np.zeros((60, storm.mm_per_h.shape[1]))
     rest = storm.mm_per_h[minute + 1 : minute + 61]
     coming[: len(rest)] = rest
-    mm = coming.reshape(12, 5, -1).sum(axis=1).T / 60.0 * error
+    mm = coming.reshape(_STEPS, 5, -1).sum(axis=1).T / 60.0 * factor
     return RainForecast(now_s, 300.0, mm[:, None, :])
 
 
@@ -252,6 +271,11 @@ def _highest_ahead(street_m: Floats) -> Floats:
             if k == int(horizon):
                 found[:, :, h] = running
     return found
+
+
+def _rained_min(storm: Storm) -> float:
+    fallen = np.cumsum(storm.mm_per_h, axis=0).max(axis=1) / 60.0 >= _RAINED_MM
+    return float(fallen.argmax()) if fallen.any() else float("inf")
 
 
 def _spans(mm_per_h: Floats) -> Floats:

@@ -20,7 +20,7 @@ from detect.flood.levels import (
 )
 from detect.flood.lookout import Lookout
 from detect.flood.nowcast import Nowcast
-from detect.flood.quality import TRUSTED, DepthFilter, Verdict
+from detect.flood.quality import ARTEFACTS, TRUSTED, DepthFilter, Verdict
 from detect.flood.sky import Cause, Sky, wanted
 from detect.flood.street_burst import StreetBursts
 from detect.instant import instant, iso
@@ -39,10 +39,13 @@ _GAPS, _LONGEST_INTERVAL_S = 5, 1200.0
 _STORM_MM = 5.0
 """in an hour"""
 _DOUBT_AFTER_S = 600.0
-_STANDS_DRY_S = 3600.0
-"""what jumped and stands is looked at after _DOUBT_AFTER_S; where gauges have heard no rain, so much later: a parked
-car is far more likely then, and most drive off"""
+_STANDS_DRY_S = 24 * 3600.0
+"""what jumped and stands is looked at after _DOUBT_AFTER_S; where gauges have heard no rain, so much later: it is a
+parked car then and drives off, and what is left after a day wants maintenance"""
 _DRY_MM = 0.2
+_HABIT, _HABIT_S = 2, 30 * 86400.0
+"""a place that was looked at so often in this time, and where what stood vanished at once, is one where cars park:
+unless gauges have heard rain it is taken to be dry there"""
 _CAUSE_AGAIN_S = 600.0
 """how long after the onset the cause may still change: gauges report later than the street fills"""
 
@@ -50,7 +53,7 @@ _CAUSE_AGAIN_S = 600.0
 class _Place:
     """One depth sensor with all that is remembered of it."""
 
-    __slots__ = ("cause", "doubt_since_s", "doubted", "filter", "gaps_s", "gate", "heard_s", "verdict")
+    __slots__ = ("cause", "doubt_since_s", "doubted", "filter", "gaps_s", "gate", "heard_s", "parked_s", "verdict")
 
     def __init__(self, sensor: Sensor) -> None:
         self.filter = DepthFilter(sensor.range_min, sensor.range_max)
@@ -62,15 +65,18 @@ class _Place:
         self.cause = Cause.UNKNOWN
         self.doubt_since_s: float | None = None
         self.doubted = False
+        self.parked_s: list[float] = []
+        """when somebody had been sent to look at what then vanished as no water does"""
 
     def state(self) -> list[Any]:
         return [
             self.filter.state(), self.gate.state(), self.heard_s, self.gaps_s, self.verdict.value, self.cause.value,
-            self.doubt_since_s, self.doubted,
+            self.doubt_since_s, self.doubted, self.parked_s,
         ]  # fmt: skip
 
     def restore(self, saved: list[Any]) -> None:
-        judged, gate, self.heard_s, self.gaps_s, verdict, cause, self.doubt_since_s, self.doubted = saved
+        judged, gate, self.heard_s, self.gaps_s, verdict, cause, self.doubt_since_s, self.doubted, *parked = saved
+        self.parked_s = parked[0] if parked else []
         self.filter.restore(judged)
         self.gate = gate_of(gate)
         self.verdict, self.cause = Verdict(verdict), Cause(cause)
@@ -170,6 +176,8 @@ class FloodDetector:
         if place.filter.standing is not None and self._water_near(number, at_s):
             weather = replace(weather, water_near=True)
         for judged in place.filter.push(at_s, value_m, weather):
+            if place.doubted and judged.verdict in ARTEFACTS and judged.at_s < at_s and at_s not in place.parked_s:
+                place.parked_s = [*place.parked_s[1 - _HABIT :], at_s]
             place.verdict = judged.verdict
             if judged.verdict in TRUSTED and judged.depth_m is not None:
                 self.trusted.append((number, judged.at_s, judged.depth_m))
@@ -221,11 +229,17 @@ class FloodDetector:
 
     def _stands(self, number: int, at_s: float) -> bool:
         """Whether what jumped stands at a level for so long that somebody has to look whether it is water."""
-        standing = self._places[number].filter.standing
-        if standing is None or self._ladders[self.sensors[number].site].step(standing[1]) == 0:
+        place, sensor = self._places[number], self.sensors[number]
+        standing = place.filter.standing
+        if standing is None or self._ladders[sensor.site].step(standing[1]) == 0:
             return False
         rain_mm = self.sky.rain_mm(at_s, 3.0 * 3600.0)
-        dry = rain_mm is not None and rain_mm < _DRY_MM
+        if rain_mm is not None and rain_mm >= _DRY_MM:
+            dry = False
+        elif self.sky.cause(at_s, sensor.zone_id) is Cause.BURST:
+            dry = True
+        else:
+            dry = sum(at_s - t <= _HABIT_S for t in place.parked_s) >= _HABIT
         return at_s - standing[0] >= (_STANDS_DRY_S if dry else _DOUBT_AFTER_S)
 
     def _flood(self, number: int, change: Change) -> Finding:

@@ -15,6 +15,7 @@ from scipy.spatial import cKDTree
 
 from detect.flood.datum import values
 from detect.flood.drains import PHYSICAL
+from detect.flood.likeness import PONDS, PONDS_AHEAD
 from detect.flood.rainfield import FORECAST_SUMS, WINDOWS_MIN
 from detect.flood.record import SPANS_MIN
 from detect.port import Floats, Ints
@@ -48,7 +49,15 @@ FORECAST = (
 RECORD = (*(f"record_{m}min_m" for m in SPANS_MIN), "load", "excess_mm", "excess_m")
 """what the rain so far makes of the place by its record, and by its pipes"""
 RECORD_AHEAD = tuple(f"{name}_ahead" for name in RECORD)
-FEATURES = (*OWN, *PAST, *AROUND, *TIME, *RAIN, *FORECAST, *PHYSICAL, *RECORD, *RECORD_AHEAD)
+POND = tuple(f"pond_{name}" for name in PONDS)
+"""how the basin that is most like the place stands"""
+POND_AHEAD = tuple(f"pond_{name}_ahead" for name in PONDS_AHEAD)
+PIPE_POND, PIPE_POND_AHEAD = (tuple(f"pipe_{name}" for name in names) for names in (POND, POND_AHEAD))
+"""the same of the basin that the pipes alone make likely"""
+FEATURES = (
+    *OWN, *PAST, *AROUND, *TIME, *RAIN, *FORECAST, *PHYSICAL, *RECORD, *RECORD_AHEAD, *POND, *POND_AHEAD, *PIPE_POND,
+    *PIPE_POND_AHEAD,
+)  # fmt: skip
 
 
 def columns(names: tuple[str, ...]) -> slice:

@@ -118,7 +118,8 @@ class Foresight:
             self.shown = []
             return []
         rows = self.lookout.rows(now_s, sky, self.rain)
-        forecasts = self.nowcast.forecast(rows, list(self._levels), list(self.lookout.ids))
+        basins = self.lookout.basins(now_s, self.rain)
+        forecasts = self.nowcast.forecast(rows, list(self._levels), list(self.lookout.ids), basins)
         shown, found = [], []
         for k, forecast in enumerate(forecasts):
             sensor, ladder = self.places[k], self.ladders[k]

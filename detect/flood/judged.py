@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from detect.flood.campaign import Instruments, Told
+from detect.flood.campaign import ForecastError, Instruments, Told
 from detect.flood.exceedance import FIT_HORIZONS_MIN
 from detect.flood.nowcast import HORIZONS_MIN, WARN_PROBABILITY, Nowcast, without_forecast
 from detect.flood.replay import ROAD
@@ -16,6 +16,8 @@ LEVELS_M = (ROAD.blue, ROAD.yellow, ROAD.orange, ROAD.red)
 YELLOW = 1
 FULL, BARE, LINEAR, RULE = "full, noisy rain forecast", "no rain forecast", "linear extrapolation", "depth >= 5 cm"
 WAYS = (FULL, BARE, LINEAR, RULE)
+NOISY = {ForecastError.COMMON: "full, one error a forecast", ForecastError.PER_STEP: "full, an error a step"}
+"""the first way, by what the error of a rain forecast is"""
 _LONGEST_MIN = HORIZONS_MIN[-1]
 
 
@@ -29,6 +31,8 @@ class Worth:
     """each forecast of a place that is not there yet"""
     standing: Score
     """the same with places that are there already"""
+    raining: Score
+    """of these, those made when it had begun to rain"""
     lead_min: tuple[float, ...]
     """of each flood, 0 where it was not warned of"""
     brier: float
@@ -61,7 +65,7 @@ def foreseen(nowcast: Nowcast, tools: Instruments, told: Told, way: str) -> Ahea
     ids = [tools.place_ids[p] for p in told.place]
     if way == LINEAR:
         return Ahead(told, Nowcast().chances(rows, LEVELS_M))
-    return Ahead(told, nowcast.chances(without_forecast(rows) if way == BARE else rows, LEVELS_M, ids))
+    return Ahead(told, nowcast.chances(without_forecast(rows) if way == BARE else rows, LEVELS_M, ids, told.basins))
 
 
 def worth(aheads: Sequence[Ahead]) -> Worth:
@@ -72,6 +76,7 @@ def worth(aheads: Sequence[Ahead]) -> Worth:
     warned = p[:, YELLOW, -1] >= WARN_PROBABILITY
     happened = ahead[:, -1] >= LEVELS_M[YELLOW]
     before = depth < LEVELS_M[YELLOW]
+    rained = np.concatenate([a.told.minute >= a.told.rained_min for a in aheads])
     by_level = {}
     for level, level_m in enumerate(LEVELS_M):
         for column, horizon in enumerate(HORIZONS_MIN):
@@ -83,7 +88,8 @@ def worth(aheads: Sequence[Ahead]) -> Worth:
     truth, chance = happened[before], p[before, YELLOW, -1]
     share = float(truth.mean()) if len(truth) else float("nan")
     return Worth(
-        floods, score(warned[before], truth), score(warned | ~before, happened | ~before), tuple(leads),
+        floods, score(warned[before], truth), score(warned | ~before, happened | ~before),
+        score((warned | ~before)[rained], (happened | ~before)[rained]), tuple(leads),
         brier(chance, truth), share * (1.0 - share), tuple(reliability(chance, truth, 10)), by_level,
     )  # fmt: skip
 
@@ -115,6 +121,7 @@ def table(worths: dict[str, Worth]) -> list[str]:
         ("floods (place and storm)", lambda w: w.floods),
         ("forecasts, not there yet", lambda w: w.forecasts),
         ("forecasts, with those standing", lambda w: w.standing),
+        ("the same, since the first rain", lambda w: w.raining),
     )
     lines = [head]
     for name, of in blocks:

@@ -4,8 +4,20 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from detect.flood.basins import Basins
 from detect.flood.drains import PHYSICAL
-from detect.flood.features import FORECAST, RAIN, RECORD, RECORD_AHEAD, columns
+from detect.flood.features import (
+    FORECAST,
+    PIPE_POND,
+    PIPE_POND_AHEAD,
+    POND,
+    POND_AHEAD,
+    RAIN,
+    RECORD,
+    RECORD_AHEAD,
+    columns,
+)
+from detect.flood.likeness import Likeness, guessed, ponds
 from detect.flood.rainfield import WINDOWS_MIN
 from detect.flood.record import SPANS_MIN, Record, spans_ahead, spans_so_far
 from detect.port import Floats
@@ -15,14 +27,17 @@ _NONE = Record({})
 
 @dataclass(frozen=True)
 class Known:
-    """By place id: `physical` (len(PHYSICAL),), the record, and the level sensors upstream, nearest first."""
+    """By place id: `physical` (len(PHYSICAL),), the record, the level sensors upstream, nearest first, and `like`, the
+    place's position in `likeness`."""
 
     physical: dict[str, Floats] = field(default_factory=dict)
     record: Record = _NONE
     links: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    like: dict[str, int] = field(default_factory=dict)
+    likeness: Likeness | None = None
 
-    def completed(self, rows: Floats, place_ids: list[str]) -> Floats:
-        """`rows` (n, len(FEATURES)) with `PHYSICAL`, `RECORD` and `RECORD_AHEAD` filled in where they are known."""
+    def completed(self, rows: Floats, place_ids: list[str], basins: Basins | None = None) -> Floats:
+        """`rows` (n, len(FEATURES)) with what is known of their places filled in; `basins` of the same rows."""
         rows = rows.copy()
         unknown = np.full(len(PHYSICAL), np.nan)
         physical = np.array([self.physical.get(place, unknown) for place in place_ids]).reshape(-1, len(PHYSICAL))
@@ -34,6 +49,15 @@ class Known:
             own = columns(names)
             rows[:, own.start : own.start + len(SPANS_MIN)] = self.record.depths(place_ids, spans)
             rows[:, own.start + len(SPANS_MIN) : own.stop] = _through_pipes(physical, spans)
+        if basins is not None and len(rows):
+            depth_m = rows[:, 0]
+            rows[:, columns(PIPE_POND)], rows[:, columns(PIPE_POND_AHEAD)] = ponds(guessed(physical), basins, depth_m)
+            number = np.array([self.like.get(place, -1) for place in place_ids], dtype=np.intp)
+            if self.likeness is not None:
+                for names, found in zip(
+                    (POND, POND_AHEAD), ponds(self.likeness.of(number), basins, depth_m), strict=True
+                ):
+                    rows[:, columns(names)] = np.where(number[:, None] >= 0, found, np.nan)
         return rows
 
 

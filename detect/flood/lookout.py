@@ -3,6 +3,7 @@
 from math import nan
 from typing import Any
 
+from detect.flood.basins import Basins
 from detect.flood.features import Memory, Surroundings
 from detect.flood.fills import Fills
 from detect.flood.rainfield import RainField, RainForecast
@@ -58,6 +59,10 @@ class Lookout:
         air = sky.temperature_c(now_s)
         around = Surroundings(past, ahead, self.fills.at_places(now_s), nan if air is None else air)
         return self.memory.rows(list(range(len(self.ids))), now_s, around)
+
+    def basins(self, now_s: float, forecast: RainForecast | None) -> Basins | None:
+        """What stands behind standard basins under the rain of each place; None without gauges."""
+        return self.rain.basins(now_s, forecast)
 
     def state(self) -> dict[str, Any]:
         """What is remembered; goes through JSON unchanged."""

@@ -17,6 +17,7 @@ _PARTS = {
     "detect.flood.nowcast": {"Nowcast", "Models"},
     "detect.flood.exceedance": {"Exceedance"},
     "detect.flood.known": {"Known"},
+    "detect.flood.likeness": {"Likeness"},
     "detect.flood.record": {"Record"},
     "numpy": {"dtype", "ndarray"},
     "numpy._core.multiarray": {"_reconstruct", "scalar"},

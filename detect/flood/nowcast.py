@@ -10,8 +10,19 @@ from statistics import NormalDist
 
 import numpy as np
 
+from detect.flood.basins import Basins
 from detect.flood.exceedance import FIT_HORIZONS_MIN, Examples, Exceedance, fit
-from detect.flood.features import DRY_M, FEATURES, FORECAST, RAIN, RECORD, RECORD_AHEAD, columns
+from detect.flood.features import (
+    DRY_M,
+    FEATURES,
+    FORECAST,
+    PIPE_POND_AHEAD,
+    POND_AHEAD,
+    RAIN,
+    RECORD,
+    RECORD_AHEAD,
+    columns,
+)
 from detect.flood.known import Known
 from detect.port import Floats
 
@@ -25,7 +36,7 @@ _DEPTH = FEATURES.index("depth_m")
 _RISE_5, _RISE_10 = FEATURES.index("rise_5min_m"), FEATURES.index("rise_10min_m")
 _WET_S, _AGE_S = FEATURES.index("wet_s"), FEATURES.index("age_s")
 _FORECASTS = list(range(len(FEATURES)))[columns(FORECAST)]
-_AHEADS = _FORECASTS + list(range(len(FEATURES)))[columns(RECORD_AHEAD)]
+_AHEADS = [FEATURES.index(name) for name in (*FORECAST, *RECORD_AHEAD, *POND_AHEAD, *PIPE_POND_AHEAD)]
 _RAINED = columns(RAIN).start + 3
 _RECORDED = columns(RECORD).start
 _DRY_BELOW, _LOWEST_M = 0.02, 0.05
@@ -129,11 +140,16 @@ class Nowcast:
         return Rung.LINEAR if row[_WET_S] > 0.0 else Rung.THRESHOLDS
 
     def forecast(
-        self, rows: Floats, levels_m: list[tuple[float, ...]], place_ids: list[str] | None = None
+        self,
+        rows: Floats,
+        levels_m: list[tuple[float, ...]],
+        place_ids: list[str] | None = None,
+        basins: Basins | None = None,
     ) -> list[Forecast]:
-        """Forecasts for rows of features (n, len(FEATURES)), each with the levels of its place."""
+        """Forecasts for rows of features (n, len(FEATURES)), each with the levels of its place; `basins` under the rain
+        of the same rows."""
         if place_ids is not None:
-            rows = self.known.completed(rows, place_ids)
+            rows = self.known.completed(rows, place_ids, basins)
         groups: dict[tuple[Rung, bool, tuple[float, ...]], list[int]] = {}
         for n, row in enumerate(rows):
             groups.setdefault((self.rung(row), bool(np.isfinite(row[_RECORDED])), levels_m[n]), []).append(n)
@@ -143,10 +159,16 @@ class Nowcast:
             found.update(zip(chosen, made, strict=True))
         return [found[n] for n in range(len(rows))]
 
-    def chances(self, rows: Floats, levels: tuple[float, ...], place_ids: list[str] | None = None) -> Floats:
+    def chances(
+        self,
+        rows: Floats,
+        levels: tuple[float, ...],
+        place_ids: list[str] | None = None,
+        basins: Basins | None = None,
+    ) -> Floats:
         """The probabilities of `forecast` alone, (n, n_levels, 2): much cheaper."""
         if place_ids is not None:
-            rows = self.known.completed(rows, place_ids)
+            rows = self.known.completed(rows, place_ids, basins)
         rungs = [(self.rung(row), bool(np.isfinite(row[_RECORDED]))) for row in rows]
         found = np.zeros((len(rows), len(levels), len(HORIZONS_MIN)))
         for rung, on_record in set(rungs):

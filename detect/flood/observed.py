@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from detect.flood.basins import Basins
 from detect.flood.detector import FloodDetector
 from detect.flood.features import WET_M
 from detect.flood.levels import ladders
@@ -45,6 +46,13 @@ class Correction:
         )
 
 
+@dataclass(frozen=True)
+class _Tick:
+    at_s: float
+    rows: Floats
+    basins: Basins | None
+
+
 def corrected(nowcast: Nowcast, scope: Scope, batches: Iterable[Batch]) -> tuple[Nowcast, Correction]:
     """`batches`: all readings of the scope's sensors, positions in `scope.sensors`, in order of time."""
     detector = FloodDetector(replace(scope, nowcast=nowcast), foresee=False)
@@ -55,7 +63,7 @@ def corrected(nowcast: Nowcast, scope: Scope, batches: Iterable[Batch]) -> tuple
     steps = ladders(scope.levels)
     levels = [np.array(steps[detector.sensors[n].site].depths_m) for n in look.numbers]
     courses: list[list[tuple[float, float]]] = [[] for _ in look.numbers]
-    ticks: list[tuple[float, Floats]] = []
+    ticks: list[_Tick] = []
     due_s = 0.0
     for batch in batches:
         inside = own[batch.sensor] >= 0
@@ -69,7 +77,7 @@ def corrected(nowcast: Nowcast, scope: Scope, batches: Iterable[Batch]) -> tuple
             for heard, heard_s, depth_m in detector.trusted:
                 courses[place[heard]].append((heard_s, depth_m))
             if at_s >= due_s and not look.idle(at_s, None):
-                ticks.append((at_s, look.rows(at_s, detector.sky, None)))
+                ticks.append(_Tick(at_s, look.rows(at_s, detector.sky, None), look.basins(at_s, None)))
                 due_s = at_s + _TICK_S
     chance, happened = _cases(nowcast, look.ids, levels, courses, ticks)
     floods = sum(_floods(course, float(of[0])) for course, of in zip(courses, levels, strict=True))
@@ -86,16 +94,17 @@ def corrected(nowcast: Nowcast, scope: Scope, batches: Iterable[Batch]) -> tuple
 
 def _cases(
     nowcast: Nowcast, ids: tuple[str, ...], levels: list[Floats], courses: list[list[tuple[float, float]]],
-    ticks: list[tuple[float, Floats]],
+    ticks: list[_Tick],
 ) -> tuple[Floats, np.ndarray]:  # fmt: skip
     chances, outcomes = [], []
     tracks = [np.array(course).reshape(-1, 2) for course in courses]
-    for at_s, rows in ticks:
-        for k, place_id in enumerate(ids):
+    for tick in ticks:
+        at_s, rows = tick.at_s, nowcast.known.completed(tick.rows, list(ids), tick.basins)
+        for k in range(len(ids)):
             times, depths = tracks[k][:, 0], tracks[k][:, 1]
             if not len(times) or times[-1] < at_s + 60.0 * HORIZONS_MIN[-1]:
                 continue
-            found = nowcast.chances(rows[[k]], tuple(levels[k].tolist()), [place_id])[0]
+            found = nowcast.chances(rows[[k]], tuple(levels[k].tolist()))[0]
             for column, horizon in enumerate(HORIZONS_MIN):
                 inside = (times > at_s) & (times <= at_s + 60.0 * horizon)
                 if not inside.any():

@@ -47,6 +47,8 @@ class Verdict(StrEnum):
 
 
 TRUSTED = (Verdict.OK, Verdict.DRIFT)
+ARTEFACTS = (Verdict.BLIP, Verdict.BOX, Verdict.PULSE_CHAIN)
+"""fell back as abruptly as it rose, once it is settled"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,22 +4,29 @@ Sums of the last 5 to 120 minutes by place, from readings in whatever order gaug
 hands its places to the next nearest. Without a gauge heard lately rain is not known (NaN), never zero.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from detect.flood.basins import MEMORY_MIN, Basins, followed
 from detect.port import Floats, Ints
 from lifeline.asset import Position, Sensor
 
 WINDOWS_MIN = (5, 10, 15, 30, 60, 120)
 _MINUTE_S = 60.0
-_KEEP_MIN = 125
+_KEEP_MIN = MEMORY_MIN + 5
 _FRESH_S = 900.0
 _STALE_S = 1800.0
 """a forecast that was issued longer ago is not looked at"""
 _STEP_S = 300.0
+_STEPS = 12
 _LEAST_MM = 1.0
+_TRUST_MM, _NO_MM = 0.5, 1e-3
+"""rain after which half of a forecast's bias is believed; what counts as none"""
+_VARIANCE, _LEFT_VARIANCE = 0.36, 0.03
+"""of the logarithm of a forecast's error, and what is left of it when its bias is known"""
 _MM_PER_M = 1000.0
 _WET_MM = 0.2
 FORECAST_SUMS = 6
@@ -54,28 +61,50 @@ class Issues:
     def __init__(self) -> None:
         self._kept: list[RainForecast] = []
 
-    def ahead(self, now_s: float, newest: RainForecast | None, past30_mm: Floats) -> Floats:
-        """By gauge, (n_gauges or 1, FORECAST_SUMS): mm in the next 15, 30, 60 minutes, the highest 10 minutes of the
-        hour, what lies between the highest and the lowest member within the hour, and by how much the forecasts of the
-        last half hour were too low (logarithm; 0: not known). NaN where none is fresh."""
+    def hear(self, newest: RainForecast | None) -> None:
+        """The forecast of the moment; the same again changes nothing."""
         if newest is not None and (not self._kept or newest.issued_s > self._kept[-1].issued_s):
-            self._kept = [f for f in self._kept if now_s - f.issued_s <= _STALE_S + _STEP_S] + [newest]
-        gauges = max(len(past30_mm), 1)
+            self._kept = [f for f in self._kept if newest.issued_s - f.issued_s <= _STALE_S + _STEP_S] + [newest]
+
+    def steps(
+        self, now_s: float, newest: RainForecast | None, heard_s: Floats, fell: Callable[[float], Floats]
+    ) -> Floats | None:
+        """mm in each of the next twelve steps of five minutes, (12, n_gauges or 1); None where no forecast is fresh.
+
+        Forecasts are averaged as logarithms, each after it has been set right by what fell since its issue: `fell`
+        gives that by gauge, from an instant until it was last heard, at `heard_s` (n_gauges,). What has been checked
+        against much rain weighs more.
+        """
+        self.hear(newest)
         if newest is None or now_s - newest.issued_s > _STALE_S or now_s < newest.issued_s - _MINUTE_S:
-            return np.full((gauges, FORECAST_SUMS), np.nan)
-        edges: Floats = now_s + _STEP_S * np.arange(13.0)
-        steps = np.diff(np.median(newest.until(edges), axis=1), axis=1)
-        total, count = np.zeros((gauges, 12)), np.zeros(12)
+            return None
+        edges: Floats = now_s + _STEP_S * np.arange(_STEPS + 1.0)
+        total = weights = np.zeros((_STEPS, 1))
         for issue in self._kept:
-            whole = edges[1:] <= issue.end_s + 1.0
-            total[:, whole] += np.diff(np.median(issue.until(edges), axis=1), axis=1)[:, whole]
-            count += whole
-        blended = np.where(count > 0, total / np.maximum(count, 1), steps)
-        sums = np.cumsum(blended, axis=1)
-        pairs = blended[:, 1:] + blended[:, :-1]
-        spread = np.ptp(newest.until(edges[-1:])[:, :, 0], axis=1) * np.ones(gauges)
+            coming = np.diff(np.median(issue.until(edges), axis=1), axis=1).T
+            checked = np.median(issue.until(np.minimum(heard_s, now_s)), axis=1)
+            said = checked[np.arange(len(heard_s)) % len(checked), np.arange(len(heard_s))]
+            rained = np.nan_to_num(fell(issue.issued_s))
+            known = np.where(said > 0.0, rained / (rained + _TRUST_MM), 0.0)
+            bias = known * np.log(np.maximum(said, _NO_MM) / np.maximum(rained, _NO_MM))
+            whole = (edges[1:] <= issue.end_s + 1.0)[:, None]
+            weight = whole / (_VARIANCE * (1.0 - known) ** 2 + _LEFT_VARIANCE)
+            total = total + weight * (np.log(coming + _NO_MM) - bias)
+            weights = weights + weight
+        last = np.log(np.diff(np.median(newest.until(edges), axis=1), axis=1).T + _NO_MM) + 0.0 * total
+        blended = np.where(weights > 0.0, total / np.maximum(weights, 1e-9), last)
+        return np.asarray(np.maximum(np.exp(blended) - _NO_MM, 0.0))
+
+    def sums(self, now_s: float, newest: RainForecast, steps: Floats, past30_mm: Floats) -> Floats:
+        """Of `steps`, by gauge (n_gauges or 1, FORECAST_SUMS): mm in the next 15, 30, 60 minutes, the highest 10
+        minutes of the hour, what lies between the highest and the lowest member within the hour, and by how much the
+        forecasts of the last half hour were too low (logarithm; 0: not known)."""
+        sums = np.cumsum(steps, axis=0)
+        pairs = steps[1:] + steps[:-1]
+        hour = newest.until(np.array([now_s + _STEP_S * _STEPS]))
+        spread = np.ptp(hour[:, :, 0], axis=1) * np.ones(steps.shape[1])
         return np.column_stack([
-            sums[:, 2], sums[:, 5], sums[:, 11], pairs.max(axis=1), spread, self._too_low(now_s, past30_mm)
+            sums[2], sums[5], sums[11], pairs.max(axis=0), spread, self._too_low(now_s, past30_mm)
         ])  # fmt: skip
 
     def _too_low(self, now_s: float, past30_mm: Floats) -> Floats:
@@ -136,19 +165,56 @@ class RainField:
         found[~self._reports(now_s)] = np.nan
         return np.asarray(found)
 
+    def minutes(self, now_s: float) -> Floats:
+        """Rain of each of the last MEMORY_MIN minutes, the latest last, (MEMORY_MIN, n_gauges), mm; 0 is not known."""
+        found = np.zeros((MEMORY_MIN, len(self.gauges)))
+        place = MEMORY_MIN - 1 + self._minute - int(np.ceil(now_s / _MINUTE_S) - 1)
+        gauge, slot = np.nonzero((self._minute >= 0) & (place >= 0) & (place < MEMORY_MIN))
+        found[place[gauge, slot], gauge] = self._mm[gauge, slot]
+        return found
+
+    def fell(self, since_s: float, until_s: float) -> Floats:
+        """By gauge (or one value where there is none), mm; NaN where it was not heard."""
+        if not self.gauges:
+            return np.full(1, np.nan)
+        begin = self._minute * _MINUTE_S
+        inside = (self._minute >= 0) & (begin >= since_s - 1.0) & (begin < until_s)
+        return np.asarray(np.where(self._reports(until_s), np.where(inside, self._mm, 0.0).sum(axis=1), np.nan))
+
+    def steps(self, now_s: float, forecast: RainForecast | None) -> Floats | None:
+        """What is foreseen by gauge (or one column where there is none), (12, n_gauges); None: nothing is."""
+        heard_s = self._heard_s if len(self.gauges) else np.full(1, -np.inf)
+        steps = self._issues.steps(now_s, forecast, heard_s, lambda since_s: self.fell(since_s, now_s))
+        return None if steps is None else steps * np.ones(max(len(self.gauges), 1))
+
     def at_places(self, now_s: float, forecast: RainForecast | None) -> tuple[Floats, Floats]:
         """Past (n_places, len(WINDOWS_MIN)) and forecast (n_places, FORECAST_SUMS) rain; NaN is not known."""
         n = len(self._order)
         past = np.full((n, len(WINDOWS_MIN)), np.nan)
         ahead = np.full((n, FORECAST_SUMS), np.nan)
-        if forecast is not None:
-            by_gauge = self._issues.ahead(now_s, forecast, self.past(now_s)[:, 3])
+        steps = self.steps(now_s, forecast)
+        if forecast is not None and steps is not None:
+            by_gauge = self._issues.sums(now_s, forecast, steps, self.past(now_s)[:, 3])
             ahead = by_gauge[self._order[:, 0]] if len(self.gauges) else np.repeat(by_gauge[:1], n, axis=0)
         if len(self.gauges):
-            reports = self._reports(now_s)
-            choice = np.argmax(reports[self._order], axis=1)
-            past = self.past(now_s)[self._order[np.arange(n), choice]]
+            past = self.past(now_s)[self._told_by(now_s)]
         return past, ahead
+
+    def basins(self, now_s: float, forecast: RainForecast | None) -> Basins | None:
+        """What stands behind standard basins under the rain of each place; None without gauges."""
+        if not self.gauges:
+            return None
+        steps = self.steps(now_s, forecast)
+        coming = None if steps is None else np.repeat(steps / 5.0, 5, axis=0)
+        pond, adds, fills = followed(self.minutes(now_s), coming)
+        for array in (pond, adds, fills):
+            array[~self._reports(now_s)] = np.nan
+        return Basins(self._told_by(now_s), pond, adds, fills)
+
+    def _told_by(self, now_s: float) -> Ints:
+        """Of each place the nearest gauge that reports."""
+        choice = np.argmax(self._reports(now_s)[self._order], axis=1)
+        return np.asarray(self._order[np.arange(len(self._order)), choice])
 
     def wet(self, now_s: float, forecast: RainForecast | None) -> bool:
         """Whether any gauge has had 0.2 mm in two hours, or that much is foreseen within the hour."""

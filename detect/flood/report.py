@@ -32,6 +32,7 @@ def write_report(folder: Path, judgement: Judgement, notes: Sequence[str], *, ma
         _scores("Floods: place by place and storm by storm, 15 cm within 60 minutes", judgement.worths, "floods"),
         _scores("Forecasts of places that are not there yet", judgement.worths, "forecasts"),
         _scores("Forecasts, with places that are there already", judgement.worths, "standing"),
+        _scores("The same, since the first rain", judgement.worths, "raining"),
         _levels(judgement.worths),
     ]
     head = judgement.table().splitlines()[0]
@@ -75,7 +76,7 @@ def _levels(worths: dict[str, Worth]) -> str:
 def _reliability(figure: Any, worths: dict[str, Worth]) -> Any:
     axes = figure.subplots()
     axes.plot([0, 1], [0, 1], color="0.7", linewidth=1)
-    for way in list(worths)[:2]:
+    for way in list(worths)[:3]:
         bins = worths[way].bins
         axes.plot([b.forecast for b in bins], [b.happened for b in bins], marker="o", label=way)
     axes.set(xlabel="forecast probability", ylabel="share that happened", xlim=(0, 1), ylim=(0, 1))

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from detect.flood.campaign import SIGMA, Instruments, Told, campaign, instruments
+from detect.flood.campaign import SIGMA, ForecastError, Instruments, Told, campaign, instruments
 from detect.flood.drains import Drains, read_drains
-from detect.flood.judged import LEVELS_M, WAYS, Worth, foreseen, table, worth
+from detect.flood.judged import FULL, LEVELS_M, NOISY, WAYS, Worth, foreseen, table, worth
 from detect.flood.nowcast import HORIZONS_MIN, WARN_PROBABILITY, Forecast, Nowcast
 from detect.flood.storms import Storm, given, made_up
 from detect.flood.training import Catchment, For, known_of, learn
@@ -51,11 +51,12 @@ class Judgement:
             f"simulated (SWMM {self.model}, {self.places} places): {self.storms} storms never seen, learned from "
             f"{self.trained_storms} of {on}; rain forecast wrong by a log-normal factor, sigma {SIGMA}"
         )
-        full = self.worths[WAYS[0]]
+        name, full = next(iter(self.worths.items()))
         bins = ", ".join(f"{b.forecast:.2f} -> {b.happened:.2f} ({b.cases})" for b in full.bins)
         return "\n".join([
             head, "", *table(self.worths), "",
-            f"Brier score {full.brier:.4f} (climate {full.climate_brier:.4f}); forecast -> happened (cases): {bins}",
+            f"{name}: Brier score {full.brier:.4f} (climate {full.climate_brier:.4f}); forecast -> happened (cases): "
+            + bins,
         ])  # fmt: skip
 
     def figures(self) -> dict[str, Any]:
@@ -75,6 +76,7 @@ class Judgement:
                     "floods": w.floods.figures(),
                     "forecasts": w.forecasts.figures(),
                     "forecasts_with_standing": w.standing.figures(),
+                    "forecasts_since_rain": w.raining.figures(),
                     "lead_median_min": None if np.isnan(w.lead_median_min) else w.lead_median_min,
                     "brier": None if np.isnan(w.brier) else round(w.brier, 5),
                     "climate_brier": None if np.isnan(w.climate_brier) else round(w.climate_brier, 5),
@@ -128,31 +130,36 @@ def judged(
     own: bool,
     storms: int = 50,
     given_storms: Sequence[Storm] = (),
+    errors: Sequence[ForecastError] = tuple(ForecastError),
     forecasts: Path | None = None,
     processes: int = 1,
     seed: int = 0,
     progress: Progress = quiet,
 ) -> Judgement:
-    """Judges on `storms` unseen made-up storms, or on those given. Raises SimulationError."""
+    """Judges on `storms` unseen made-up storms, or on those given, with rain forecasts of each of `errors`; `forecasts`
+    are written of the first. Raises SimulationError."""
     unseen = given_storms or [made_up(drains, _UNSEEN + seed + n) for n in range(storms)]
     if not own:
         # what a city knows of its places without a storm: its pipes
         known = known_of(Catchment(drains, tools, ()))
         nowcast = Nowcast(nowcast.models, known, from_rain=True)
-    told = list(
-        campaign(
-            drains, tools, list(unseen), processes=processes, seed=_UNSEEN + seed, thin=False,
-            progress=lambda share: progress("unseen storms", share),
-        )
-    )  # fmt: skip
-    told.sort(key=lambda t: t.name)
-    worths = {}
-    for n, way in enumerate(WAYS):
-        worths[way] = worth([foreseen(nowcast, tools, one, way) for one in told])
-        progress("judging", (n + 1) / len(WAYS))
-    if forecasts is not None:
-        _write(forecasts, nowcast, tools, told)
-    return Judgement(drains.name, trained_on, trained_storms, len(told), len(drains.places), own, worths)
+    worths: dict[str, Worth] = {}
+    for n, error in enumerate(errors):
+        told = sorted(
+            campaign(
+                drains, tools, list(unseen), processes=processes, seed=_UNSEEN + seed, thin=False, error=error,
+                progress=partial(progress, f"unseen storms, error {error}"),
+            ),
+            key=lambda t: t.name,
+        )  # fmt: skip
+        # only the first way looks at the rain forecast
+        for way in WAYS if n == 0 else (FULL,):
+            name = NOISY[error] if way == FULL else way
+            worths[name] = worth([foreseen(nowcast, tools, one, way) for one in told])
+        if n == 0 and forecasts is not None:
+            _write(forecasts, nowcast, tools, told)
+    worths = {name: worths[name] for name in (*NOISY.values(), *WAYS) if name in worths}
+    return Judgement(drains.name, trained_on, trained_storms, len(unseen), len(drains.places), own, worths)
 
 
 def evaluate_swmm(
@@ -162,6 +169,7 @@ def evaluate_swmm(
     train_storms: int = 200,
     storms: int = 50,
     storms_csv: Path | None = None,
+    errors: Sequence[ForecastError] = tuple(ForecastError),
     forecasts: Path | None = None,
     processes: int = 1,
     seed: int = 0,
@@ -180,7 +188,7 @@ def evaluate_swmm(
     )  # fmt: skip
     return judged(
         nowcast, drains, tools, trained_on=(teacher.name,), trained_storms=train_storms, own=train_on is None,
-        storms=storms, given_storms=given_storms, forecasts=forecasts, processes=processes, seed=seed,
+        storms=storms, given_storms=given_storms, errors=errors, forecasts=forecasts, processes=processes, seed=seed,
         progress=progress,
     )  # fmt: skip
 
@@ -195,7 +203,7 @@ def _write(path: Path, nowcast: Nowcast, tools: Instruments, storms: Sequence[To
         )  # fmt: skip
         for day, told in enumerate(storms):
             ids = [tools.place_ids[p] for p in told.place]
-            found = nowcast.forecast(told.features.astype(np.float64), [LEVELS_M] * len(ids), ids)
+            found = nowcast.forecast(told.features.astype(np.float64), [LEVELS_M] * len(ids), ids, told.basins)
             for n, forecast in enumerate(found):
                 at = _FIRST + timedelta(days=day, minutes=int(told.minute[n]) + 1)
                 writer.writerows(_lines(told, n, ids[n], at, forecast))

@@ -10,14 +10,27 @@ from enum import StrEnum
 
 import numpy as np
 
+from detect.flood import likeness as likenesses
+from detect.flood import record as records
 from detect.flood.campaign import Instruments, Told
 from detect.flood.drains import Drains
 from detect.flood.exceedance import Examples, Exceedance, Size, fit
-from detect.flood.features import AROUND, FEATURES, FORECAST, PAST, RECORD, RECORD_AHEAD, TIME
+from detect.flood.features import (
+    AROUND,
+    FEATURES,
+    FORECAST,
+    PAST,
+    PIPE_POND_AHEAD,
+    POND,
+    POND_AHEAD,
+    RECORD,
+    RECORD_AHEAD,
+    TIME,
+)
 from detect.flood.known import Known
+from detect.flood.likeness import Likeness
 from detect.flood.nowcast import Models, Nowcast
-from detect.flood.record import SPANS_MIN, Record, learned
-from detect.port import Floats
+from detect.flood.record import SPANS_MIN, Record
 
 SIZE = Size(trees=150, leaves=16, leaf_rows=40, rate=0.1, folds=(0.7, 1.0), most=160_000)
 _FOLDS = 4
@@ -29,8 +42,8 @@ def _positions(names: Sequence[str]) -> tuple[int, ...]:
 
 _NOT_OF_STORMS = _positions((*PAST, *TIME, *AROUND[:2]))
 """a made-up storm has no season and no tide, its places no past, and the number of sensors is the city's"""
-_RECORDS = _positions((*RECORD[: len(SPANS_MIN)], *RECORD_AHEAD[: len(SPANS_MIN)]))
-_AHEADS = _positions((*FORECAST, *RECORD_AHEAD))
+_RECORDS = _positions((*RECORD[: len(SPANS_MIN)], *RECORD_AHEAD[: len(SPANS_MIN)], *POND, *POND_AHEAD))
+_AHEADS = _positions((*FORECAST, *RECORD_AHEAD, *POND_AHEAD, *PIPE_POND_AHEAD))
 
 
 @dataclass(frozen=True)
@@ -43,13 +56,21 @@ class Catchment:
 
 
 def known_of(catchment: Catchment, storms: Sequence[Told] | None = None) -> Known:
-    """What is known of the places of a catchment, the record from `storms` (none: without a record)."""
+    """What is known of the places of a catchment, record and likeness from `storms` (none: without them)."""
     ids = catchment.tools.place_ids
-    record = Record({})
-    if storms:
-        spans = np.array([s.spans_mm for s in storms])
-        record = learned(ids, spans, np.array([s.peak_m for s in storms]))
-    return Known(dict(zip(ids, catchment.drains.physical, strict=True)), record, catchment.tools.links)
+    pipes = Known(dict(zip(ids, catchment.drains.physical, strict=True)), links=catchment.tools.links)
+    if not storms:
+        return pipes
+    record = records.learned(ids, np.array([s.spans_mm for s in storms]), np.array([s.peak_m for s in storms]))
+    first = np.cumsum([0, *(len(s.basins.pond_mm) for s in storms)])
+    likeness = likenesses.learned(
+        len(ids),
+        np.concatenate([s.place for s in storms]),
+        np.concatenate([s.depth_m for s in storms]),
+        np.concatenate([n + s.basins.series for n, s in zip(first, storms, strict=False)]),
+        np.concatenate([s.basins.pond_mm for s in storms]),
+    )
+    return replace(pipes, record=record, like={place: n for n, place in enumerate(ids)}, likeness=likeness)
 
 
 class For(StrEnum):
@@ -76,7 +97,7 @@ def learn(catchments: Sequence[Catchment], *, places: For = For.BOTH, size: Size
                 flood += 1
                 if len(storm.place):
                     ids = [catchment.tools.place_ids[p] for p in storm.place]
-                    rows = known.completed(storm.features.astype(np.float64), ids)
+                    rows = known.completed(storm.features.astype(np.float64), ids, storm.basins)
                     parts.append((rows.astype(np.float32), storm.ahead_m, np.full(len(ids), flood), storm.weight))
     rows, ahead, numbers, weight = (np.concatenate([p[k] for p in parts]) for k in range(4))
     # folds are for calibration on later storms: storms of all catchments in one random order
@@ -103,12 +124,18 @@ def _models(examples: Examples, places: For, size: Size, seed: int) -> Models:
 
 
 def _all_known(catchments: Sequence[Catchment]) -> Known:
-    physical: dict[str, Floats] = {}
-    curves: dict[str, Floats] = {}
-    links: dict[str, tuple[str, ...]] = {}
-    for catchment in catchments:
-        known = known_of(catchment, catchment.storms)
-        physical |= known.physical
-        curves |= known.record.curves
-        links |= known.links
-    return Known(physical, Record(curves), links)
+    each = [known_of(catchment, catchment.storms) for catchment in catchments]
+    found = Known()
+    for known in each:
+        first = 0 if found.likeness is None else len(found.likeness.basin)
+        likes = [k.likeness for k in (found, known) if k.likeness is not None]
+        found = Known(
+            found.physical | known.physical,
+            Record(found.record.curves | known.record.curves),
+            found.links | known.links,
+            found.like | {place: first + n for place, n in known.like.items()},
+            Likeness(np.concatenate([k.basin for k in likes]), np.concatenate([k.curve_m for k in likes]))
+            if likes
+            else None,
+        )
+    return found

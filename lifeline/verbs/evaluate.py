@@ -60,12 +60,16 @@ def evaluate_flood(
     storms: Annotated[Path | None, typer.Option(help="CSV of storms to judge on; none: they are made up")] = None,
     train_storms: Annotated[int, typer.Option(min=40, help="made-up storms to learn from")] = 200,
     test_storms: Annotated[int, typer.Option(min=1, help="made-up storms to judge on")] = 50,
+    forecast_error: Annotated[
+        str, typer.Option(help="one factor a forecast (common), one a step (per-step); none: both, side by side")
+    ] = "",
     processes: Annotated[int, typer.Option(min=0, help="processes side by side; 0: one for each core")] = 0,
     forecasts: Annotated[Path | None, typer.Option(help="write each forecast to this CSV file")] = None,
     json: Annotated[Path | None, typer.Option("--json", help="write the figures to this file")] = None,
     zone: Annotated[str, typer.Option("--tz", help="time zone of times without an offset")] = "UTC",
 ) -> None:
     """Replay recorded street floods, or storms over a drainage model, through the nowcast, and score its warnings."""
+    from detect.flood.campaign import ForecastError
     from detect.flood.evaluate import evaluate
     from detect.flood.simulated import evaluate_swmm
 
@@ -74,6 +78,9 @@ def evaluate_flood(
     for path in (json, forecasts):
         if path is not None and (path.is_dir() or not path.parent.is_dir()):
             raise SettingsError(f"{path}: cannot be written there", advice="name a file in a folder that exists")
+    if forecast_error not in ("", *ForecastError):
+        raise SettingsError(f"--forecast-error {forecast_error}", advice=f"expected {' or '.join(ForecastError)}")
+    errors = (ForecastError(forecast_error),) if forecast_error else tuple(ForecastError)
     figures: dict[str, Any] = {}
     if events is not None:
         of_events = None if swmm is not None else forecasts
@@ -85,7 +92,7 @@ def evaluate_flood(
         with stages_bar() as report:
             judged = evaluate_swmm(
                 swmm, train_on=swmm_train_on, train_storms=train_storms, storms=test_storms, storms_csv=storms,
-                forecasts=forecasts, processes=processes or os.cpu_count() or 1, progress=report,
+                errors=errors, forecasts=forecasts, processes=processes or os.cpu_count() or 1, progress=report,
             )  # fmt: skip
         out.print(("\n" if figures else "") + judged.table(), markup=False)
         if events is None:

@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from detect.flood.basins import CAPACITY_MM_PER_H, TIME_MIN, followed
+from detect.flood.likeness import Likeness, learned
 from detect.flood.rain_file import read_rain
 from detect.flood.rainfield import RainField, RainForecast
 from detect.flood.record import GRID_MM, Record
@@ -51,13 +53,48 @@ def test_forecasts_are_blended_and_one_that_is_old_is_not_looked_at() -> None:
     rain = field(60, first=1.0, second=1.0)
     for at_s, mm in ((3_600.0, 1.0), (3_900.0, 3.0)):
         _, ahead = rain.at_places(at_s, RainForecast(at_s, 300.0, np.full((1, 12), mm)))
-    assert ahead[0, 0] == pytest.approx(6.0)  # both cover the next quarter of an hour: 3 steps of (1 + 3) / 2
+    # both cover the next quarter of an hour: 3 steps of the geometric mean
+    assert ahead[0, 0] == pytest.approx(3.0 * 3.0**0.5, rel=1e-3)
     assert 22.0 < ahead[0, 2] < 36.0
     _, ahead = rain.at_places(7_200.0, RainForecast(3_900.0, 300.0, np.full((1, 12), 3.0)))
     assert np.isnan(ahead).all()
     members = RainForecast(7_200.0, 300.0, np.array([[1.0] * 12, [2.0] * 12, [4.0] * 12]))
     _, ahead = rain.at_places(7_200.0, members)
     assert ahead[0, 2] == pytest.approx(24.0) and ahead[0, 4] == pytest.approx(36.0)
+
+
+def test_a_forecast_is_set_right_by_what_has_fallen_since() -> None:
+    rain = field(60, first=24.0, second=24.0)
+    for issued_min in range(35, 65, 5):
+        _, ahead = rain.at_places(60.0 * issued_min, RainForecast(60.0 * issued_min, 300.0, np.full((1, 12), 6.0)))
+    assert ahead[0, 0] == pytest.approx(6.0, rel=0.15)  # 18 mm were said, and three times too much until now
+    unheard = RainField((), PLACES)
+    for issued_min in range(35, 65, 5):
+        _, ahead = unheard.at_places(60.0 * issued_min, RainForecast(60.0 * issued_min, 300.0, np.full((1, 12), 6.0)))
+    assert ahead[0, 0] == pytest.approx(18.0, rel=1e-3)
+
+
+def test_water_stands_behind_the_basin_whose_pipe_takes_less_than_the_rain() -> None:
+    rain = field(60, first=60.0, second=0.0)
+    basins = rain.basins(3_600.0, None)
+    assert basins is not None
+    little, much = (int(np.argmin(np.abs(CAPACITY_MM_PER_H - c) + TIME_MIN)) for c in (30.0, 120.0))
+    assert basins.pond_mm[0, little] == pytest.approx(30.0, rel=0.3) and basins.pond_mm[0, much] == 0.0
+    now_mm = np.array([basins.pond_mm[0, little], 0.0])
+    ends, goes_on, forecast = basins.highest_mm(np.array([little, little]), now_mm)[0, :, -1]
+    assert goes_on == pytest.approx(2.0 * now_mm[0], rel=0.2) and ends < 1.2 * now_mm[0] and np.isnan(forecast)
+
+
+def test_the_basin_of_a_place_is_found_from_its_depths() -> None:
+    rng = np.random.default_rng(0)
+    storms = rng.gamma(0.5, 0.8, (600, 1)) * (np.arange(600)[:, None] % 60 < 25)
+    ponds = np.array([followed(storms[max(n - 300, 0) : n + 1], None)[0][0] for n in range(0, 600, 3)])
+    truth = 20
+    depth_m = ponds[:, truth] / 100.0
+    like = learned(1, np.zeros(len(ponds), dtype=np.intp), depth_m, np.arange(len(ponds)), ponds)
+    assert np.corrcoef(ponds[:, like.basin[0]], depth_m)[0, 1] > 0.97
+    at = Likeness(np.repeat(like.basin, 2), np.repeat(like.curve_m, 2, axis=0))
+    np.testing.assert_allclose(at.depth_m(at.pond_mm(np.array([0.02, 0.04]))), [0.02, 0.04], atol=0.01)
 
 
 def test_a_record_says_how_deep_so_much_rain_stood() -> None:
