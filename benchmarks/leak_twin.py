@@ -46,11 +46,13 @@ class TwinSettings:
     """of one node over a week"""
 
 
-def plan_leaks(network: Network, *, n_steps: int, count: int, seed: int, first: int) -> list[PlannedLeak]:
+def plan_leaks(
+    network: Network, *, n_steps: int, count: int, seed: int, first: int, days: float = 365
+) -> list[PlannedLeak]:
     """Random leaks: half abrupt, half growing; a third never repaired; 5 to 30 m3/h by the scale of the network."""
     rng = np.random.default_rng(seed)
     pipes = [network.links[i] for i in network.pipes]
-    day = n_steps / 365
+    day = n_steps / days
     scale = float((network.demand @ network.multiplier.mean(axis=1)).sum()) / 190.0
     leaks = []
     for start in np.sort(rng.integers(first, round(n_steps * 0.94), count)):

@@ -170,7 +170,7 @@ class Listener(Protocol):
         ...
 
     def hear(self, standing: Sequence[Finding], verdicts: Sequence[Verdict]) -> None:
-        """What other detectors have told of leaks and bursts and not ended, and people's verdicts since `heard()`."""
+        """What other detectors have told of leaks, bursts and sensors and not ended; verdicts since `heard()`."""
         ...
 
 

@@ -22,6 +22,7 @@ from detect.leak import live as leak
 from detect.ledger import Ledger
 from detect.outlook import Outlook, nowcast_of
 from detect.port import Factory, Json, Scope
+from detect.pressure import detector as pressure
 from detect.residual import detector as residual
 from detect.track import Track
 from detect.window import Rows, Window
@@ -35,7 +36,9 @@ from lifeline.store.binary import Rows as StoredRows
 from lifeline.store.pool import Store, Topic
 from lifeline.store.readings import StalePositionError
 
-FACTORIES: tuple[Factory, ...] = (flood.make, residual.make, leak.make, heating.make, silence.make)
+FACTORIES: tuple[Factory, ...] = (
+    flood.make, residual.make, pressure.make, leak.make, heating.make, silence.make,
+)  # fmt: skip
 """The detectors. A new one is a module with a `make` and a place here."""
 
 _LOG = log.logger("detect")

@@ -153,7 +153,7 @@ class Track:
 
     def _listen(self, listener: Listener, now: datetime) -> None:
         city = self._scope.city_code
-        kinds = (FindingKind.BURST, FindingKind.LEAK)
+        kinds = (FindingKind.BURST, FindingKind.LEAK, FindingKind.SENSOR_FAULT)
         others = findings.standing(self._store, city, kinds, but=self.detector.name, at=now, within=_STANDS_AT_MOST)
         listener.hear(others, verdicts.verdicts_after(self._store, city, listener.heard()))
 

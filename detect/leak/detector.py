@@ -22,6 +22,7 @@ from detect.leak.place import Gaussian, Reach, place
 from detect.leak.score import REACH_M
 from detect.leak.signature import Signatures
 from detect.leak.tracker import Kind, Settled, Tracker, TrackSettings
+from detect.leak.trust import LARGE_LEAK, Trust, TrustReason, judge
 from detect.leak.upkeep import Upkeep, UpkeepReason
 
 HOUR_S, DAY_H = 3600, 24
@@ -58,7 +59,7 @@ class Report:
 
     at: datetime
     kind: str
-    """`burst`, `leak`, `repair`, `growth`, or `sensor`"""
+    """`burst`, `leak`, `repair`, `growth`, `sensor`, or `model` where it cannot be judged by"""
     reason: str
     number: int
     began_at: datetime
@@ -131,6 +132,8 @@ class LeakDetector:
         self._shift = 0
         self._baseline: Baseline | None = None
         self._tracker: Tracker | None = None
+        self.trust: Trust | None = None
+        """whether the model is good enough to judge by; None until the first calibration has ended"""
         self._values: list[np.ndarray] = []
         self._levels: list[np.ndarray] = []
         self._watched = [z for z in plan.layout.zones if z.closed and not z.tanks] if self.settings.burst_watch else []
@@ -207,9 +210,8 @@ class LeakDetector:
             self._calibration.append(hour)
             if (hour.index + 1) % DAY_H == 0:
                 self.upkeep.pass_day({reason.value: count for reason, count in self.checks.counts.items()})
-            if len(self._calibration) >= self.settings.calibration_hours:
-                self._calibrate()
-            return []
+            enough = len(self._calibration) >= self.settings.calibration_hours
+            return self._calibrate() if enough else []
         self._take(self.plan.model.residual(hour, self._shift), hour)
         said = [] if (hour.index + 1) % DAY_H else self._look_after(hour.index + 1)
         if (hour.index + 1) % self.settings.every_hours:
@@ -333,17 +335,44 @@ class LeakDetector:
             )
         ]
 
-    def _calibrate(self) -> None:
+    def _calibrate(self) -> list[Report]:
+        """Learns what the model gets wrong; where that is too much, says so and calibrates anew with the next week."""
         model, hours = self.plan.model, self._calibration
         self._shift = model.phase(hours)
         residuals = [model.residual(h, self._shift) for h in hours]
         prior = self.assumed_scatter()
         of_day = np.array([h.local_hour % 24 for h in hours])
-        self._baseline, offset = Baseline.fit(residuals, of_day, prior)
+        baseline, offset = Baseline.fit(residuals, of_day, prior)
+        before = self.trust
+        self.trust = self._trusted(residuals, hours, baseline, prior)
+        self._calibration = []
+        if not self.trust.usable:
+            return [self._about_model(self.trust)]
+        self._baseline = baseline
         self._tracker = self._new_tracker(offset)
         for residual, hour in zip(residuals, hours, strict=True):
             self._take(residual, hour)
-        self._calibration = []
+        return [] if before is None else [self._about_model(self.trust)]
+
+    def _trusted(self, residuals: list[Residual], hours: list[Hour], baseline: Baseline, prior: np.ndarray) -> Trust:
+        plan, signatures = self.plan, self.plan.signatures
+        left = np.array([baseline.correct(r, h.local_hour) for r, h in zip(residuals, hours, strict=True)])
+        mixed = signatures.at_levels(signatures.weights(np.stack([r.level for r in residuals])))
+        leak = LARGE_LEAK * float(plan.model.mean_flow.sum())
+        signature = signatures.at_size(mixed, np.full(mixed.shape[2], leak))
+        length_m = plan.network.length_m[plan.network.pipes]
+        return judge(
+            left, prior, signature, length_m, n_pressure=plan.model.n_pressure, leak=leak,
+            threshold=self.settings.track.threshold,
+        )  # fmt: skip
+
+    def _about_model(self, trust: Trust) -> Report:
+        at = datetime.fromtimestamp((self._hour + 1) * HOUR_S, UTC)
+        began_at = at - timedelta(hours=self.settings.calibration_hours)
+        return Report(
+            at, "model", trust.reason.value, -1, began_at, "", 0.0, 0.0, 0.0,
+            why={k: round(v, 4) if isinstance(v, float) else v for k, v in asdict(trust).items() if k != "reason"},
+        )  # fmt: skip
 
     def _new_tracker(self, offset: np.ndarray) -> Tracker:
         assert self._baseline is not None
@@ -457,6 +486,7 @@ class LeakDetector:
             "shift": self._shift,
             "baseline": self._baseline.state() if self._baseline else None,
             "tracker": self._tracker.state() if self._tracker else None,
+            "trust": asdict(self.trust) if self.trust else None,
             "values": [v.tolist() for v in self._values],
             "levels": [v.tolist() for v in self._levels],
             "watch": self._watch.state(),
@@ -489,6 +519,8 @@ class LeakDetector:
         self._suspect = Surge(**state["suspect"]) if state["suspect"] else None
         self._early = dict(state["early"])
         self._baseline = Baseline.restore(state["baseline"]) if state["baseline"] else None
+        trust = state.get("trust")  # checkpoints of earlier versions have none
+        self.trust = Trust(**{**trust, "reason": TrustReason(trust["reason"])}) if trust else None
         self._tracker = None
         if state["tracker"] is not None:
             self._tracker = self._new_tracker(np.array(state["tracker"]["offset"]))

@@ -12,6 +12,7 @@ from lifeline.finding import Finding, FindingKind
 
 BURST_BEFORE = timedelta(hours=48)
 """the core sees a leak in means over a day: a burst that began so long before may be the one"""
+LOSSES = (FindingKind.BURST, FindingKind.LEAK)
 LEAK_BEFORE = timedelta(days=21)
 """night flows need as many nights, the core as many days"""
 
@@ -33,6 +34,7 @@ def told_before(
         f
         for f in standing
         if f.zone_id == zone_id
+        and f.kind in LOSSES
         and f.subject not in taken
         and apart(f) <= (BURST_BEFORE if f.kind is FindingKind.BURST else LEAK_BEFORE)
     ]

@@ -112,7 +112,8 @@ class LeakWatch:
         values = self._core_units(own.sensor, own.value)
         for time_s, sample in self._slots.add(own.sensor, own.at_s, values, now_s=now.timestamp(), count=own.count):
             reports += self._push(time_s, sample)
-        self._untold = [r for r in not_over(reports) if r.kind != "sensor"]
+        self._untold = [r for r in not_over(reports) if r.kind not in ("sensor", "model")]
+        self._untold += [r for r in reports if r.kind == "model"][-1:]
         return True
 
     def needs_lesson(self) -> bool:

@@ -11,6 +11,7 @@ from detect.leak.course import Course
 from detect.leak.detector import LeakDetector, Report
 from detect.leak.telling import LeakReason, Teller, Told, existence, told_json
 from detect.leak.tracker import Kind, Pending, Tracker
+from detect.leak.trust import TrustReason
 from detect.leak.upkeep import UpkeepReason
 from detect.leak.verdict import absorb, confirm
 from detect.port import Floats, Json
@@ -38,15 +39,20 @@ class Voice:
         self._told: dict[int, Told] = {}
         self._refined: dict[str, list[float]] = {}
         self._faults: dict[str, Json] = {}
+        self._cannot_judge = False
+        """whether it is told that the model is not good enough"""
 
     def to_json(self) -> Json:
         told = [told_json(t) for t in self._told.values()]
-        return {"told": told, "refined": self._refined, "faults": self._faults}
+        return {
+            "told": told, "refined": self._refined, "faults": self._faults, "cannot_judge": self._cannot_judge,
+        }  # fmt: skip
 
     def restore(self, saved: Json) -> None:
         """The inverse of `to_json`."""
         self._told = {t["number"]: Told(**t) for t in saved["told"]}
         self._refined, self._faults = saved["refined"], saved["faults"]
+        self._cannot_judge = saved.get("cannot_judge", False)
 
     @property
     def doubted(self) -> set[int]:
@@ -60,6 +66,8 @@ class Voice:
 
     def say(self, report: Report) -> list[Finding]:
         """A report of the core as findings."""
+        if report.kind == "model":
+            return self._about_model(report)
         if report.kind == "sensor":
             return self._doubt(report) if report.reason == LeakReason.ONE_SENSOR_ALONE else self._looked_after(report)
         if report.kind in ("leak", "burst"):
@@ -80,6 +88,14 @@ class Voice:
             told.subject, told.kind, told.own = burst.subject, FindingKind.BURST.value, False
             return [ended, self._finding(told, Phase.UPDATE, report.reason, at_s=at_s)]
         return [self._finding(told, Phase.UPDATE, report.reason, at_s=at_s)]
+
+    def _about_model(self, report: Report) -> list[Finding]:
+        """Whether the model can be judged by; that it cannot is said again each week."""
+        before, self._cannot_judge = self._cannot_judge, report.reason == TrustReason.CANNOT_JUDGE
+        if not before and not self._cannot_judge:
+            return []
+        phase = Phase.END if not self._cannot_judge else Phase.UPDATE if before else Phase.ONSET
+        return [self._teller.model(phase, report)]
 
     def _new(self, report: Report) -> Finding:
         pipe = self._teller.pipes.names.index(report.element)

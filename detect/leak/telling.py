@@ -10,7 +10,7 @@ from detect.instant import instant, iso
 from detect.leak.area import PipeMap, Place
 from detect.leak.city import Instruments
 from detect.leak.course import Course
-from detect.leak.detector import Plan
+from detect.leak.detector import Plan, Report
 from detect.leak.tracker import Tracker
 from detect.leak.upkeep import UpkeepReason
 from detect.port import Floats, Json
@@ -19,6 +19,8 @@ from lifeline.finding import Candidate, Finding, FindingKind, Phase
 from lifeline.provision import Provision
 
 NAME = "leak-model"
+MODEL = "unknown:model:"
+"""subject of a city whose model is not good enough to judge by; its code follows"""
 _PRESSURES = 8
 _SHOWN = 4
 """sensors whose own curves the console draws beside the zone's"""
@@ -155,6 +157,26 @@ class Teller:
                 "state": "unknown" if phase is Phase.ONSET else "known",
                 "provisions": [Provision.P6_1.value, Provision.P11_2.value],
                 "doubted": [s.sensor_id for s in sensors],
+            },
+        )
+
+    def model(self, phase: Phase, report: Report) -> Finding:
+        """Whether the model is good enough to judge by: `report` is the core's, with its numbers."""
+        return Finding(
+            subject=f"{MODEL}{self._city_code}",
+            kind=FindingKind.SENSOR_FAULT,
+            phase=phase,
+            city_code=self._city_code,
+            detector=NAME,
+            reason=report.reason,
+            began_at=report.began_at,
+            detected_at=report.at,
+            probability=_SURE_AT_MOST,
+            explanation={
+                "state": "known" if phase is Phase.END else "unknown",
+                "expectation": "model" if phase is Phase.END else "data",
+                "provisions": [Provision.P6_1.value],
+                **(report.why or {}),
             },
         )
 

@@ -14,7 +14,9 @@ from detect.flood.levels import FloodReason
 from detect.flood.street_burst import StreetBurstReason
 from detect.heating import HeatingReason
 from detect.leak.telling import LeakReason
+from detect.leak.trust import TrustReason
 from detect.leak.upkeep import UpkeepReason
+from detect.pressure.report import PressureReason
 from detect.residual.event import ResidualReason
 from detect.silence import SilenceReason
 from ingest.backlog import BacklogReason
@@ -127,6 +129,8 @@ GROUPS: dict[str, list[str]] = {
             ResidualReason,
             LeakReason,
             UpkeepReason,
+            TrustReason,
+            PressureReason,
             HeatingReason,
             BacklogReason,
             ForesightReason,

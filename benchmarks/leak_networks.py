@@ -1,0 +1,151 @@
+"""The leak core on networks that it was not made for: same code, same settings, random leaks.
+
+`python -m benchmarks.leak_networks [NAME or FILE.inp ...]`: networks that wntr or epyt bring, or files. Sensors are
+placed by one rule: a pressure for every thirty junctions, as far from each other along the pipes as they come, a meter
+on every link at a reservoir, a level for every tank. A twin of each (other roughness, diameters and demands) runs for
+200 days with ten random leaks; what the core makes of the readings is scored by the rules of the competition.
+"""
+
+import argparse
+import importlib.util
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.leak_twin import make_twin, plan_leaks
+from benchmarks.table import Figure
+from detect.leak.balance import Sensors
+from detect.leak.evaluate import evaluate
+from detect.leak.network import Network, read_network
+
+TITLE = "the leak core on other networks, same code and settings, random leaks"
+NETWORKS = ("Net3", "Hanoi", "ky4", "ky10")
+DAYS, LEAKS, STEP_S, SEED = 200, 10, 1800, 5
+_CALIBRATION_DAYS = 10
+_JUNCTIONS_PER_PRESSURE, _LEAST_PRESSURES = 30, 5
+_FAR_M = 1e7
+"""stands for no way: valves and pumps are none"""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one network."""
+
+    name: str
+    junctions: int
+    sensors: Sensors
+    leaks: int
+    reports: int
+    found: int
+    false: int
+    median_distance_m: float
+    cannot_judge: bool
+
+
+def file_of(name: str) -> Path | None:
+    """The EPANET file of a network that an installed package brings, or the file itself; None where there is none."""
+    if name.endswith(".inp"):
+        return Path(name)
+    for package, folder in (("wntr", "library/networks"), ("epyt", "networks")):
+        found = importlib.util.find_spec(package)
+        if found is None or found.origin is None:
+            continue
+        for path in sorted((Path(found.origin).parent / folder).rglob("*.inp")):
+            if path.stem.lower() == name.lower():
+                return path
+    return None
+
+
+def sensors_of(network: Network) -> Sensors:
+    """Where sensors stand, by the rule that the module names."""
+    fixed = {network.node_number[n] for n in (*network.reservoirs, *network.tanks)}
+    junctions = np.array([i for i in range(len(network.nodes)) if i not in fixed])
+    count = max(_LEAST_PRESSURES, round(len(junctions) / _JUNCTIONS_PER_PRESSURE))
+    pipe_of = np.full(len(network.nodes), -1)
+    for number, link in enumerate(network.pipes):
+        pipe_of[network.ends[link]] = number
+    junctions = junctions[pipe_of[junctions] >= 0]
+    apart = np.nan_to_num(network.pipe_distance_m[np.ix_(pipe_of[junctions], pipe_of[junctions])], posinf=_FAR_M)
+    chosen = [int(apart.sum(axis=1).argmin())]
+    while len(chosen) < min(count, len(junctions)):
+        chosen.append(int(apart[:, chosen].min(axis=1).argmax()))
+    sources = {network.node_number[n] for n in network.reservoirs}
+    meters = [name for name, ends in zip(network.links, network.ends, strict=True) if sources & set(ends.tolist())]
+    return Sensors(tuple(network.nodes[junctions[i]] for i in chosen), tuple(meters), tuple(network.tanks))
+
+
+def run(name: str, inp: Path, folder: Path) -> Outcome:
+    """Makes the twin in `folder` and replays it."""
+    network = read_network(inp)
+    sensors = sensors_of(network)
+    steps = DAYS * 86_400 // STEP_S
+    first = _CALIBRATION_DAYS * 86_400 // STEP_S
+    leaks = plan_leaks(network, n_steps=steps, count=LEAKS, seed=SEED, first=first, days=DAYS)
+    make_twin(inp, folder, sensors, leaks, seed=SEED, days=DAYS, step_s=STEP_S)
+    result = evaluate(folder, network=inp)
+    assert result.score is not None
+    distances = [v.distance_m for v in result.score.verdicts if v.leak is not None]
+    return Outcome(
+        name=name,
+        junctions=len(network.nodes) - len(network.reservoirs) - len(network.tanks),
+        sensors=sensors,
+        leaks=result.score.leaks,
+        reports=len(result.score.verdicts),
+        found=result.score.found,
+        false=result.score.false,
+        median_distance_m=float(np.median(distances)) if distances else np.nan,
+        cannot_judge=any(r.kind == "model" for r in result.reports),
+    )
+
+
+def outcomes(names: Sequence[str]) -> list[Outcome]:
+    """All networks that are at hand; says which are not."""
+    found = []
+    for name in names:
+        inp = file_of(name)
+        if inp is None:
+            print(f"{name}: not at hand; install epyt, or name a file")
+            continue
+        with tempfile.TemporaryDirectory(prefix="lifeline-bench-") as folder:
+            found.append(run(Path(name).stem, inp, Path(folder)))
+        print(line(found[-1]), flush=True)
+    return found
+
+
+def line(o: Outcome) -> str:
+    """One line of the table."""
+    distance = f"{o.median_distance_m:5.0f} m" if np.isfinite(o.median_distance_m) else f"{'-':>7s}"
+    s = o.sensors
+    return (
+        f"{o.name:10s} {o.junctions:6d} {len(s.pressure):4d}+{len(s.flow)}+{len(s.level)} {o.found:4d} of {o.leaks:<3d}"
+        f" {o.false:5d} {distance}  {'cannot judge' if o.cannot_judge else 'judges'}"
+    )
+
+
+def measure() -> list[Figure]:
+    """The table as figures."""
+    figures = []
+    for o in outcomes(NETWORKS):
+        figures += [
+            Figure(f"{o.name}: found", o.found, "leaks", "leaks that were", float(o.leaks)),
+            Figure(f"{o.name}: false reports", o.false, "reports"),
+            Figure(f"{o.name}: median distance", o.median_distance_m, "m", "reach", 300.0),
+            Figure(f"{o.name}: the model cannot judge", float(o.cannot_judge), "1 = yes"),
+        ]
+    return figures
+
+
+def main() -> None:
+    """Prints the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", default=NETWORKS)
+    names = parser.parse_args().names
+    print(f"{'network':10s} {'nodes':>6s} {'p+q+l':>8s} {'found':>10s} {'false':>5s} {'median':>7s}")
+    outcomes(names)
+
+
+if __name__ == "__main__":
+    main()
