@@ -128,9 +128,10 @@ def reports_of(found: Sequence[Finding], recording: Recording, pipes: dict[str, 
     return reports
 
 
-def row(name: str, told: Sequence[Told], network: Network, recording: Recording, zone_of: dict[str, str | None]) -> str:
-    """One line of the table."""
-    assert recording.leaks is not None
+def scores(
+    told: Sequence[Told], network: Network, recording: Recording, zone_of: dict[str, str | None]
+) -> tuple[Score, Score, Score]:
+    """By zone, within 1 km and within 300 m."""
     pipes = [network.links[i] for i in network.pipes]
     zones = np.array([zone_of.get(p) or "" for p in pipes])
     steps = [(t.step, t.pipe) for t in told]
@@ -140,13 +141,20 @@ def row(name: str, told: Sequence[Told], network: Network, recording: Recording,
         return score(steps, recording.leaks, distance_m, pipes, step_h=recording.step_s / _HOUR_S)
 
     in_zone = judged(np.where(zones[:, None] == zones[None, :], 0.0, np.inf))
-    near = [judged(network.pipe_distance_m * _REACHES_M[0] / reach) for reach in _REACHES_M]
+    near, km = (judged(network.pipe_distance_m * _REACHES_M[0] / reach) for reach in _REACHES_M)
+    return in_zone, km, near
+
+
+def row(name: str, told: Sequence[Told], network: Network, recording: Recording, zone_of: dict[str, str | None]) -> str:
+    """One line of the table."""
+    assert recording.leaks is not None
+    in_zone, km, near = scores(told, network, recording, zone_of)
     told_of = [(v.step, recording.leaks[v.leak]) for v in in_zone.verdicts if v.leak is not None]
     days = [(step - leak.start) * recording.step_s / _DAY_S for step, leak in told_of]
     delay = f"{np.median(days):6.1f} d" if days else f"{'-':>8s}"
     return (
         f"{name:12s} {len(told):7d} {in_zone.found:5d} of {in_zone.leaks:<3d} {in_zone.false:5d} {delay} "
-        f"{near[1].found:6d} {near[1].false:6d} {near[0].found:7d} {near[0].false:6d} {100 * near[0].share:7.1f} %"
+        f"{km.found:6d} {km.false:6d} {near.found:7d} {near.false:6d} {100 * near.share:7.1f} %"
     )
 
 

@@ -1,9 +1,10 @@
 """The leak core on networks that it was not made for: same code, same settings, random leaks.
 
 `python -m benchmarks.leak_networks [NAME or FILE.inp ...]`: networks that wntr or epyt bring, or files. Sensors are
-placed by one rule: a pressure for every thirty junctions, as far from each other along the pipes as they come, a meter
-on every link at a reservoir, a level for every tank. A twin of each (other roughness, diameters and demands) runs for
-200 days with ten random leaks; what the core makes of the readings is scored by the rules of the competition.
+placed by one rule: a pressure for every thirty junctions, as far from each other on the plan as they come, a meter on
+every link at a reservoir, a level for every tank. A twin of each (other roughness, diameters and demands) runs for
+200 days with ten random leaks; what the core makes of the readings is scored by the rules of the competition, and
+beside it what `pressure` makes of them without the network file: leaks told of while they ran, in the right zone.
 """
 
 import argparse
@@ -15,19 +16,23 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.leak_expected import replay, reports_of, scope_of, scores
 from benchmarks.leak_twin import make_twin, plan_leaks
 from benchmarks.table import Figure
 from detect.leak.balance import Sensors
 from detect.leak.evaluate import evaluate
 from detect.leak.network import Network, read_network
+from detect.leak.recording import read_recording
+from detect.leak.score import Score
+from detect.leak.trust import TrustReason
+from detect.pressure.detector import make as make_pressure
+from lifeline.asset import AssetKind
 
 TITLE = "the leak core on other networks, same code and settings, random leaks"
 NETWORKS = ("Net3", "Hanoi", "ky4", "ky10")
 DAYS, LEAKS, STEP_S, SEED = 200, 10, 1800, 5
 _CALIBRATION_DAYS = 10
 _JUNCTIONS_PER_PRESSURE, _LEAST_PRESSURES = 30, 5
-_FAR_M = 1e7
-"""stands for no way: valves and pumps are none"""
 
 
 @dataclass(frozen=True)
@@ -42,7 +47,10 @@ class Outcome:
     found: int
     false: int
     median_distance_m: float
-    cannot_judge: bool
+    weeks_not_judged: int
+    """weeks at whose end the core said that its model cannot judge"""
+    data_found: int
+    data_false: int
 
 
 def file_of(name: str) -> Path | None:
@@ -64,11 +72,8 @@ def sensors_of(network: Network) -> Sensors:
     fixed = {network.node_number[n] for n in (*network.reservoirs, *network.tanks)}
     junctions = np.array([i for i in range(len(network.nodes)) if i not in fixed])
     count = max(_LEAST_PRESSURES, round(len(junctions) / _JUNCTIONS_PER_PRESSURE))
-    pipe_of = np.full(len(network.nodes), -1)
-    for number, link in enumerate(network.pipes):
-        pipe_of[network.ends[link]] = number
-    junctions = junctions[pipe_of[junctions] >= 0]
-    apart = np.nan_to_num(network.pipe_distance_m[np.ix_(pipe_of[junctions], pipe_of[junctions])], posinf=_FAR_M)
+    at = network.xy[junctions]
+    apart = np.hypot(*(at[:, None, :] - at[None, :, :]).transpose(2, 0, 1))
     chosen = [int(apart.sum(axis=1).argmin())]
     while len(chosen) < min(count, len(junctions)):
         chosen.append(int(apart[:, chosen].min(axis=1).argmax()))
@@ -87,6 +92,7 @@ def run(name: str, inp: Path, folder: Path) -> Outcome:
     make_twin(inp, folder, sensors, leaks, seed=SEED, days=DAYS, step_s=STEP_S)
     result = evaluate(folder, network=inp)
     assert result.score is not None
+    by_data = _by_data(network, inp, folder)
     distances = [v.distance_m for v in result.score.verdicts if v.leak is not None]
     return Outcome(
         name=name,
@@ -97,8 +103,17 @@ def run(name: str, inp: Path, folder: Path) -> Outcome:
         found=result.score.found,
         false=result.score.false,
         median_distance_m=float(np.median(distances)) if distances else np.nan,
-        cannot_judge=any(r.kind == "model" for r in result.reports),
+        weeks_not_judged=sum(r.reason == TrustReason.CANNOT_JUDGE for r in result.reports),
+        data_found=by_data.found,
+        data_false=by_data.false,
     )
+
+
+def _by_data(network: Network, inp: Path, folder: Path) -> Score:
+    scope, recording = scope_of(folder, inp), read_recording(folder)
+    pipes = {a.asset_id: a for a in scope.assets if a.kind is AssetKind.PIPE}
+    told = reports_of(replay(make_pressure, scope, recording), recording, pipes)
+    return scores(told, network, recording, {name: a.zone_id for name, a in pipes.items()})[0]
 
 
 def outcomes(names: Sequence[str]) -> list[Outcome]:
@@ -121,7 +136,7 @@ def line(o: Outcome) -> str:
     s = o.sensors
     return (
         f"{o.name:10s} {o.junctions:6d} {len(s.pressure):4d}+{len(s.flow)}+{len(s.level)} {o.found:4d} of {o.leaks:<3d}"
-        f" {o.false:5d} {distance}  {'cannot judge' if o.cannot_judge else 'judges'}"
+        f" {o.false:5d} {distance} {o.weeks_not_judged:3d} of {DAYS // 7} {o.data_found:6d} {o.data_false:5d}"
     )
 
 
@@ -133,7 +148,9 @@ def measure() -> list[Figure]:
             Figure(f"{o.name}: found", o.found, "leaks", "leaks that were", float(o.leaks)),
             Figure(f"{o.name}: false reports", o.false, "reports"),
             Figure(f"{o.name}: median distance", o.median_distance_m, "m", "reach", 300.0),
-            Figure(f"{o.name}: the model cannot judge", float(o.cannot_judge), "1 = yes"),
+            Figure(f"{o.name}: the model cannot judge", o.weeks_not_judged, "weeks", "weeks that were", DAYS // 7),
+            Figure(f"{o.name}: told of by pressure", o.data_found, "leaks", "leaks that were", float(o.leaks)),
+            Figure(f"{o.name}: false by pressure", o.data_false, "reports"),
         ]
     return figures
 
@@ -143,7 +160,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", default=NETWORKS)
     names = parser.parse_args().names
-    print(f"{'network':10s} {'nodes':>6s} {'p+q+l':>8s} {'found':>10s} {'false':>5s} {'median':>7s}")
+    columns = ("found", "false", "median", "not judged", "by data", "false")
+    print(f"{'network':10s} {'nodes':>6s} {'p+q+l':>8s}", *columns, sep="  ")
     outcomes(names)
 
 

@@ -13,7 +13,7 @@ from detect.leak import telling as leak
 from detect.leak.telling import LeakReason
 from detect.leak.trust import TrustReason
 from detect.leak.upkeep import UpkeepReason
-from detect.pressure import detector as pressure
+from detect.pressure import report as pressure
 from detect.pressure.report import PressureReason
 from detect.residual import detector as residual
 from detect.residual.event import ResidualReason
