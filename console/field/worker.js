@@ -11,7 +11,8 @@ self.addEventListener("activate", (event) => {
   event.waitUntil(
     caches.keys()
       .then((names) => Promise.all(names.filter((one) => one !== CACHE).map((one) => caches.delete(one))))
-      .then(() => self.clients.claim()),
+      .then(() => self.clients.claim())
+      .then(keepOpen),
   );
 });
 self.addEventListener("fetch", (event) => {
@@ -20,6 +21,13 @@ self.addEventListener("fetch", (event) => {
   if (SHELL.test(url.pathname)) event.respondWith(shell(event.request, url.pathname));
   else if (PARTS.includes(url.pathname + url.search)) event.respondWith(caches.match(event.request).then((kept) => kept ?? fetch(event.request)));
 });
+
+// The pages that are open already came before there was a worker to keep them.
+async function keepOpen() {
+  const open = await self.clients.matchAll({ type: "window", includeUncontrolled: true });
+  const paths = new Set(open.map((one) => new URL(one.url).pathname).filter((path) => SHELL.test(path)));
+  await Promise.all([...paths].map((path) => shell(path, path).catch(() => null)));
+}
 
 async function shell(request, path) {
   const cache = await caches.open(CACHE);

@@ -83,9 +83,7 @@ def test_a_crew_works_on_without_a_net_and_the_loop_is_closed(console: Console, 
         expect(page.locator("#waiting")).to_have_text("")
         assert alarm_store.alarm(store, number).state is AlarmState.ACCEPTED
 
-        page.evaluate("navigator.serviceWorker.ready.then(() => true)")
-        page.reload()  # so that the worker keeps the page
-        expect(task).to_have_attribute("data-state", "accepted")
+        page.wait_for_function("navigator.serviceWorker.controller?.state === 'activated'")
         page.context.set_offline(True)
         page.context.route("**/api/**", lambda route: route.abort())  # set_offline alone lets a new page send
         task.locator("[data-do='arrive']").click()
