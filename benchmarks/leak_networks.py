@@ -15,23 +15,28 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from scipy.spatial import ConvexHull
 
-from benchmarks.leak_expected import replay, reports_of, scope_of, scores
+from benchmarks.leak_expected import replay, reports_of, scores
 from benchmarks.leak_twin import make_twin, plan_leaks
 from benchmarks.table import Figure
-from detect.leak.balance import Sensors
+from detect.leak.balance import Sensors, lay_out
 from detect.leak.evaluate import evaluate
 from detect.leak.network import Network, read_network
 from detect.leak.recording import read_recording
 from detect.leak.score import Score
 from detect.leak.trust import TrustReason
+from detect.port import Scope
 from detect.pressure.detector import make as make_pressure
-from lifeline.asset import AssetKind
+from detect.residual.place import METRES_PER_DEGREE
+from lifeline.asset import Asset, AssetKind, Name, Position, Sensor, Site, Zone, ZoneKind
+from lifeline.units import Quantity
 
 TITLE = "the leak core on other networks, same code and settings, random leaks"
 NETWORKS = ("Net3", "Hanoi", "ky4", "ky10")
 DAYS, LEAKS, STEP_S, SEED = 200, 10, 1800, 5
 _CALIBRATION_DAYS = 10
+_CITY, _NAME = "999903", Name("管网", "network")
 _JUNCTIONS_PER_PRESSURE, _LEAST_PRESSURES = 30, 5
 
 
@@ -92,7 +97,7 @@ def run(name: str, inp: Path, folder: Path) -> Outcome:
     make_twin(inp, folder, sensors, leaks, seed=SEED, days=DAYS, step_s=STEP_S)
     result = evaluate(folder, network=inp)
     assert result.score is not None
-    by_data = _by_data(network, inp, folder)
+    by_data = _by_data(network, sensors, folder)
     distances = [v.distance_m for v in result.score.verdicts if v.leak is not None]
     return Outcome(
         name=name,
@@ -109,11 +114,56 @@ def run(name: str, inp: Path, folder: Path) -> Outcome:
     )
 
 
-def _by_data(network: Network, inp: Path, folder: Path) -> Score:
-    scope, recording = scope_of(folder, inp), read_recording(folder)
+def _by_data(network: Network, sensors: Sensors, folder: Path) -> Score:
+    scope, recording = city_of(network, sensors), read_recording(folder)
     pipes = {a.asset_id: a for a in scope.assets if a.kind is AssetKind.PIPE}
     told = reports_of(replay(make_pressure, scope, recording), recording, pipes)
     return scores(told, network, recording, {name: a.zone_id for name, a in pipes.items()})[0]
+
+
+def city_of(network: Network, sensors: Sensors) -> Scope:
+    """The network as a city: its plan in degrees, its zones those that the meters cut out."""
+    layout = lay_out(network, sensors)
+    ends = network.ends[network.pipes]
+    drawn = np.hypot(*(network.xy[ends[:, 0]] - network.xy[ends[:, 1]]).T)
+    shown = drawn > 0
+    metres = float(np.median(network.length_m[network.pipes][shown] / drawn[shown]))
+    at = (network.xy - network.xy.mean(axis=0)) * metres / METRES_PER_DEGREE
+    zones = []
+    for n, zone in enumerate(layout.zones):
+        points = at[zone.nodes]
+        ring = [tuple(map(float, p)) for p in points[ConvexHull(points).vertices]]
+        inflow = tuple(sensors.flow[i] for i, sign in zone.inflow if sign > 0)
+        outflow = tuple(sensors.flow[i] for i, sign in zone.inflow if sign < 0)
+        polygon = tuple((x, y) for x, y in [*ring, ring[0]])
+        zones.append(Zone(_zone(n) or "", _CITY, ZoneKind.DMA, _NAME, _CITY, polygon, inflow, outflow))
+    of_node = [_zone(int(z)) for z in layout.zone_of_node]
+    assets = []
+    for number in network.pipes.tolist():
+        one, other = network.ends[number].tolist()
+        line = {"type": "LineString", "coordinates": [at[one].tolist(), at[other].tolist()]}
+        assets.append(Asset(network.links[number], _CITY, AssetKind.PIPE, line, of_node[one] or of_node[other]))
+    for tank in network.tanks:
+        node = network.node_number[tank]
+        point = {"type": "Point", "coordinates": at[node].tolist()}
+        assets.append(Asset(f"tank {tank}", _CITY, AssetKind.TANK, point, of_node[node]))
+
+    def sensor(name: str, quantity: Quantity, node: int) -> Sensor:
+        position = Position(float(at[node, 0]), float(at[node, 1]))
+        return Sensor(
+            sensor_id=name, device_id=name, channel=quantity.value, quantity=quantity, unit="", site=Site.PIPE,
+            position=position, name=_NAME, interval_s=STEP_S, range_min=-1e9, range_max=1e9, city_code=_CITY,
+            element=name, zone_id=of_node[node],
+        )  # fmt: skip
+
+    number = network.node_number
+    known = [sensor(n, Quantity.PRESSURE, number[n]) for n in sensors.pressure]
+    known += [sensor(n, Quantity.FLOW, int(network.ends[network.link_number[n], 1])) for n in sensors.flow]
+    return Scope(_CITY, "UTC", tuple(known), zones=tuple(zones), assets=tuple(assets))
+
+
+def _zone(number: int) -> str | None:
+    return f"Z{number}" if number >= 0 else None
 
 
 def outcomes(names: Sequence[str]) -> list[Outcome]:

@@ -6,10 +6,12 @@ reasons that nobody measures. With both, each pressure is expected from all othe
 of low rank; Bishop 2006, Pattern Recognition and Machine Learning, 12.2.4): a leak shows where one stays below that.
 """
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
 from sklearn.decomposition import FactorAnalysis
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import RidgeCV
 
 from detect.instant import DAY_S, day_type
@@ -58,7 +60,7 @@ class Expectation:
     def alone(self, left: Floats) -> Floats:
         """Of what the drivers leave over (n_pressures,), what the other pressures do not explain; NaN where unknown."""
         value = np.full(len(left), np.nan)
-        rows = np.flatnonzero(np.isfinite(left))
+        rows = np.flatnonzero(np.isfinite(left) & np.isfinite(self.own))
         if not len(rows):
             return value
         precision = np.linalg.inv(np.diag(self.own[rows]) + self.loading[:, rows].T @ self.loading[:, rows])
@@ -133,7 +135,10 @@ def _fit(left: Floats, rank: int) -> tuple[Floats, Floats]:
     floor = _FLOOR_M**2
     if not rank:
         return np.zeros((0, left.shape[1])), np.maximum(np.mean(left**2, axis=0), floor)
-    found = FactorAnalysis(n_components=rank, max_iter=200, tol=1e-2).fit(left)
+    with warnings.catch_warnings():
+        # a rank too many has no best answer to converge to; days held back judge it all the same
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        found = FactorAnalysis(n_components=rank, max_iter=300, tol=1e-2).fit(left)
     return np.asarray(found.components_), np.maximum(found.noise_variance_, floor)
 
 
