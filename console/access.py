@@ -92,6 +92,7 @@ RULES: tuple[Rule, ...] = (
     *_pages("/orders", READERS),
     *_pages("/orders/{key}", READERS),
     *_pages("/crews", READERS),
+    *_pages("/crews/{key}", READERS),
     *_pages("/zones", READERS),
     *_pages("/zones/{key}", READERS),
     *_pages("/storms", READERS),

@@ -15,6 +15,7 @@ from console.curves import Curve, Picture, options
 from console.pages import export, silencing, trail_words
 from console.pages.acting import acted
 from console.pages.alarm_view import actor
+from console.pages.crew import CrewKind
 from console.pages.desk import Desk
 from console.pages.evacuations import EvacuationKind
 from console.pages.frame import Frame
@@ -424,7 +425,7 @@ class ZoneKind:
         silencing.act(desk, person, told, zone_id=key, now=now)
 
 
-KINDS: tuple[Kind, ...] = (ShelterKind(), OrderKind(), ZoneKind(), StormKind(), EvacuationKind())
+KINDS: tuple[Kind, ...] = (ShelterKind(), OrderKind(), CrewKind(), ZoneKind(), StormKind(), EvacuationKind())
 
 
 def blank(key: str) -> Json:

@@ -43,7 +43,7 @@ def _crews(desk: Desk, cities: Cities, now: datetime) -> list[Json]:
     return [
         {
             "id": one.crew.crew_id,
-            "href": f"/{texts.language.value}/orders?words={one.crew.crew_id}",
+            "href": f"/{texts.language.value}/crews/{one.crew.crew_id}",
             "name": texts.name(one.crew.name.zh, one.crew.name.en),
             "place": desk.place(one.crew.city_code, None),
             "skills": " · ".join(texts.known("skill", skill) for skill in one.crew.skills),

@@ -15,7 +15,7 @@ from lifeline.alarm import AlarmAction, Level
 from lifeline.asset import Name, Position
 from lifeline.finding import FindingKind
 from lifeline.person import Role
-from lifeline.shelter import EvacuationCell, ShelterState
+from lifeline.shelter import EvacuationCell, ShelterMode, ShelterState, Task
 from lifeline.store import alarms, calls, dispatch, evacuations, photos, sessions, shelters, silences, storms
 from lifeline.store.calls import Lack
 from lifeline.store.pool import Store
@@ -44,7 +44,7 @@ _WRITTEN = (
     "worker", "version", "contact", "detector", "topic",
 )  # fmt: skip
 """Columns, of whatever table, that hold what somebody or something wrote."""
-_LEAVES = {"shelters": "CC-SH-1", "orders": "1", "zones": "CC-DMA-1", "evacuations": "1"}
+_LEAVES = {"shelters": "CC-SH-1", "orders": "1", "crews": "CC-CR-1", "zones": "CC-DMA-1", "evacuations": "1"}
 """What a page with a key shows; the storm's key is its beginning."""
 _WITHOUT = {"/me"}
 """Pages on which nothing written stands but one's own name."""
@@ -87,6 +87,8 @@ def _work(store: Store) -> None:
     calls.add(store, city_code="220100", what=Lack.OTHER, note="一", by="赵敏", now=NOW, shelter_id="CC-SH-1")
     calls.add(store, city_code="220100", what=Lack.OTHER, note="一", by="李强", now=NOW, alarm_id=number)
     silences.add(store, sensor_id="CC-F-01", until=NOW + timedelta(hours=1), why="一", by="王芳", now=NOW)
+    line = Task("clear", Name(NASTY, NASTY), 2.0)
+    shelters.convert(store, "CC-SH-1", ShelterMode.EMERGENCY, [line], who="王芳", now=NOW)
     cell = EvacuationCell("CC-C-1", Position(125.32, 43.88), 420, 31)
     evacuations.order(store, "220100", [cell], who="王芳", reason=NASTY, now=NOW)
     water = found(

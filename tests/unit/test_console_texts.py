@@ -174,6 +174,7 @@ GROUPS: dict[str, list[str]] = {
     ],
     "offer": ["waiting", "accepted", "declined", "timed-out", "withdrawn"],
     "silence": ["holds", "over"],
+    "crew": ["on-duty", "off-duty"],
     "refused": [
         "state",
         "over",
