@@ -2,6 +2,7 @@
 
 import shutil
 import tempfile
+import warnings
 import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ import numpy as np
 from scipy.sparse import coo_matrix
 from scipy.sparse.linalg import splu
 
-from detect.leak.network import Network
+from detect.leak.network import M3_PER_H, Network
 from lifeline.errors import SimulationError
 
 _HEAD, _BASE_DEMAND, _ELEVATION, _FLOW = 10, 1, 0, 8
@@ -149,10 +150,13 @@ def respond(network: Network, state: State, *, heads: Sequence[int], flows: Sequ
     # h = r q^1.85  =>  dq/dh = q / (1.85 h); in still pipes r is not seen in the state, they conduct well
     conductance = np.where(is_pipe, np.maximum(flow, small) / (1.852 * np.maximum(drop, 1e-6)), 0.0)
     conductance = np.minimum(conductance, 1e6)
-    # a pump whose flow is not measured lifts by what it lifts now; without it the nodes behind hang in the air
     open_valve = ~is_pipe & (flow > small)
     holding = _holding(network, state) & open_valve
     conductance[open_valve & ~holding] = 1e6
+    # a pump whose flow is not measured gives more the less it has to lift; without it the nodes behind hang in the air
+    for i in np.flatnonzero(open_valve & np.array([k == "pump" for k in network.kind])).tolist():
+        lift = float(state.head_m[end[i]] - state.head_m[start[i]])
+        conductance[i] = _pump_conductance(network, network.links[i], float(flow[i]), lift)
     closed = is_pipe & (flow == 0.0) & (drop > 1e-3)
     conductance[closed] = 0.0
     rows, columns, values = [], [], []
@@ -193,6 +197,25 @@ def respond(network: Network, state: State, *, heads: Sequence[int], flows: Sequ
             right[end[link], column] -= conductance[link]
     answer = -factor.solve(right)[:n].T * free
     return Response(answer[: len(heads)], answer[len(heads) :])
+
+
+def _pump_conductance(network: Network, name: str, flow_m3_per_h: float, lift_m: float) -> float:
+    """Flow that a running pump gives more per metre that it has to lift less, m3/h per m: the slope of its curve.
+
+    A pump of constant power keeps the product of both, and so does one whose curve is not of the form a - b q^c.
+    """
+    pump = network.model.get_link(name)
+    per_m = flow_m3_per_h / max(abs(lift_m), 1e-3)
+    if pump.pump_type == "HEAD":
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # three points fix three coefficients: no covariance is left over
+                _, b, c = pump.get_head_curve_coefficients()
+        except (ValueError, RuntimeError, NotImplementedError):
+            return float(min(per_m, 1e6))
+        slope = b * c * (flow_m3_per_h / M3_PER_H) ** (c - 1.0) / M3_PER_H
+        return float(min(1.0 / max(slope, 1e-6), 1e6))
+    return float(min(per_m, 1e6))
 
 
 def _holding(network: Network, state: State) -> np.ndarray:

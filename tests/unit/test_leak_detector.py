@@ -205,6 +205,29 @@ def test_the_derivative_is_what_epanet_shows(grid: Grid) -> None:
     model.close()
 
 
+def test_a_pump_without_a_meter_gives_more_the_less_it_lifts(tmp_path: Path) -> None:
+    inp = tmp_path / "pump.inp"
+    inp.write_text(
+        "[JUNCTIONS]\n J1 0 0\n J2 0 20\n J3 0 15\n[RESERVOIRS]\n R 5\n[TANKS]\n T 40 3 0 6 20 0\n"
+        "[PIPES]\n P1 J1 J2 800 150 120 0 Open\n P2 J2 J3 600 100 120 0 Open\n P3 J2 T 900 100 120 0 Open\n"
+        "[PUMPS]\n PU R J1 HEAD C\n[CURVES]\n C 0 60\n C 40 50\n C 80 20\n"
+        "[COORDINATES]\n R 0 0\n J1 100 0\n J2 900 0\n J3 1500 0\n T 900 900\n"
+        "[OPTIONS]\n Units CMH\n Headloss H-W\n[END]\n"
+    )
+    network = read_network(inp)
+    model = CutModel(network)
+    demand = network.nominal(0.0)
+    state = model.solve(demand, pumped={}, level_m={"T": 3.0})
+    heads = [network.node_number[name] for name in ("J1", "J2", "J3")]
+    response = respond(network, state, heads=heads, flows=[])
+    more = demand.copy()
+    more[network.node_number["J3"]] += 0.2
+    after = model.solve(more, pumped={}, level_m={"T": 3.0})
+    expected = (after.head_m - state.head_m)[heads] / 0.2
+    np.testing.assert_allclose(response.head[:, network.node_number["J3"]], expected, rtol=0.05)
+    model.close()
+
+
 def test_distance_counts_half_of_both_pipes_and_ends_at_a_valve(grid: Grid) -> None:
     pipes = {grid.network.links[link]: i for i, link in enumerate(grid.network.pipes)}
     distance = grid.plan.distance_m
