@@ -20,7 +20,7 @@ CHROMIUM = "/usr/bin/chromium"
 _ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 _TIMEZONE = "Asia/Shanghai"
 _SETTLE_MS = 4000
-_PATIENCE_S = 240.0
+_PATIENCE_S = 900.0
 _STORY = """\
 about = "A main breaks; a cloudburst follows"
 air_temperature_c = 22.0
@@ -32,18 +32,21 @@ pipe = "CC-P-1084"
 diameter_mm = 32
 
 [[events]]
-after_s = 75
+after_s = 60
 what = "cloudburst"
 city = "220100"
-peak_mm_per_h = 110.0
-minutes = 40.0
+peak_mm_per_h = 150.0
+minutes = 16.0
 """
 _READY = "[data-alarm], [data-row], .ll-plot canvas, [data-leaf], .ll-empty, .empty, [data-about], [name='login']"
 
 
 @dataclass(frozen=True, slots=True)
 class Shot:
-    """A picture: who opens which page, how large, what is tapped before, and what must be there by then."""
+    """A picture: who opens which page, how large; what is typed, then tapped before, and what must be there by then.
+
+    Without a name nothing is taken: it only does what a later picture shows.
+    """
 
     name: str
     who: str
@@ -51,6 +54,7 @@ class Shot:
     size: tuple[int, int]
     taps: tuple[str, ...] = ()
     ready: str = _READY
+    typed: tuple[tuple[str, str], ...] = ()
 
 
 _PHONE = (412, 915)
@@ -73,13 +77,27 @@ SHOTS = (
     Shot("sensors-zh", "operator", "zh/sensors?city=220100", (1600, 900)),
     Shot("sensor-en", "operator", "en/sensors/CC-F-01?days=7", (1600, 900)),
     Shot("shelters-zh", "operator", "zh/shelters", (1600, 700)),
-    Shot("shelter-en", "operator", "en/shelters/CC-SH-02", (1600, 800)),
+    Shot(
+        "shelter-en", "operator", "en/shelters/CC-SH-02", (1600, 900),
+        ("[data-action^='convert-']", "[data-confirm]", "[data-action^='task-']"),
+    ),
     Shot("orders-zh", "operator", "zh/orders", (1600, 600), ready="[data-row]"),
     Shot("crews-zh", "operator", "zh/crews", (1600, 700)),
     Shot("zone-zh", "operator", "zh/zones/CC-DMA-1", (1600, 900)),
     Shot("report-zh", "operator", "zh/report", (1600, 900)),
     Shot("search-en", "operator", "en/search?q=Nanhu", (1600, 900)),
-    Shot("storms-zh", "operator", "zh/storms", (1600, 700)),
+    Shot(
+        "", "operator", "zh/evacuations/alarm-{alarm}", (1600, 700), ("[data-action='order']", "[data-confirm]"),
+        ready="[data-number]", typed=(("[data-number]", "1000"), ("textarea", "爆管淹水，先转移低洼处居民")),
+    ),
+    Shot(
+        "", "operator", "zh/sensors/CC-L-103", (1600, 900), ("[data-action='silence']", "[data-confirm]"),
+        ready="[data-number]", typed=(("[data-number]", "8"), ("textarea", "更换变送器")),
+    ),
+    Shot("silences-zh", "operator", "zh/silences", (1600, 500), ready="[data-row]"),
+    Shot("storms-zh", "operator", "zh/storms", (1600, 700), ready="[data-row]"),
+    Shot("past-zh", "operator", "zh/past", (1600, 500), ready="[data-row]"),
+    Shot("evacuation-zh", "operator", "zh/evacuations/1", (1600, 800), ready=".ll-sheet"),
 )  # fmt: skip
 
 
@@ -125,12 +143,15 @@ def _shoot(people: BrowserContext, url: str, folder: Path, shot: Shot) -> None:
     page.set_viewport_size({"width": shot.size[0], "height": shot.size[1]})
     page.goto(url, timeout=_PATIENCE_S * 1000)
     page.wait_for_selector(shot.ready, timeout=_PATIENCE_S * 1000)
+    for field, words in shot.typed:
+        page.fill(field, words, timeout=_PATIENCE_S * 1000)
     for tap in shot.taps:
         page.click(tap, timeout=_PATIENCE_S * 1000)
     page.wait_for_timeout(_SETTLE_MS)  # the map draws its layers one after the other
-    page.screenshot(path=file)
+    if shot.name:
+        page.screenshot(path=file)
+        print(f"screenshots: {file}", flush=True)
     page.close()
-    print(f"screenshots: {file}", flush=True)
 
 
 @contextmanager
