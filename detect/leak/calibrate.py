@@ -12,6 +12,7 @@ import numpy as np
 from detect.leak.city import Instruments
 from detect.leak.detector import LeakDetector, Plan, Report, Settings
 from detect.leak.sight import Sight, look
+from detect.leak.trust import Trust
 from detect.port import Floats
 
 SEEN_LEAK_M3_PER_H = 5.0
@@ -71,6 +72,8 @@ class Calibration:
     days: float
     measured: bool
     """False: there was too little data; scatter is what random demands would cause in the model"""
+    trust: Trust | None
+    """what the detector itself made of the model at the end of its calibration; None without enough data"""
     pattern_shift_days: int
     """by so many days the demand patterns of the model are shifted against the calendar"""
     sensors: tuple[SensorCheck, ...]
@@ -83,7 +86,9 @@ class Calibration:
 
     @property
     def verdict(self) -> str:
-        """`model` where most sensors fit, else `data`: what expected_pressure should say."""
+        """`model` where most sensors fit and the detector can judge by it, else `data`: for expected_pressure."""
+        if self.trust is not None and not self.trust.usable:
+            return "data"
         heard = [s for s in self.sensors if s.verdict != "silent"]
         fit = sum(s.verdict != "poor" for s in heard)
         return "model" if self.measured and heard and fit >= 0.8 * len(heard) else "data"
@@ -148,6 +153,7 @@ def calibrate(
     return Calibration(
         days=round(len(known) / 24.0, 2),
         measured=measured,
+        trust=core.trust,
         pattern_shift_days=core.pattern_shift_days,
         sensors=sensors,
         zones=tuple(_zone(plan, sight, scatter, length, z, zone_names(z)) for z in range(plan.model.n_zones)),

@@ -126,9 +126,15 @@ def _html(found: Calibration, city: str, made_at: datetime, files: dict[str, byt
     )
     source = (
         f"{found.days:g} 天实测数据 days of readings"
-        if found.measured
+        if found.measured or found.trust is not None
         else f"数据不足 ({found.days:g} 天)，离散度按随机用水估算。 Too few readings: scatter of random demands."
     )
+    if found.trust is not None:
+        times = f"{found.trust.misfit:.1f}"
+        source += (
+            f" · <code>{found.trust.reason.value}</code> 日间离散为随机用水的 {times} 倍 "
+            f"pressures scatter from day to day {times} times as random demands do"
+        )
     serves = " · ".join(f"{one.value} {WORDS[one]}" for one in (Provision.P6_1, Provision.P6_2))
     lines = [
         f"<!doctype html><meta charset='utf-8'><title>{html.escape(city)} 漏损检测标定</title><style>{_STYLE}</style>",

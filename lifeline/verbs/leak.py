@@ -148,7 +148,17 @@ def calibrate_leak(
     out.print(table)
     poor = [f"{s.sensor_id} ({s.verdict}, scatter {s.scatter_m:.2f} m)" for s in found.sensors if s.verdict != "good"]
     out.print(f"{len(found.sensors)} pressure sensors" + (f", look at: {'; '.join(poor)}" if poor else ", all good"))
-    source = f"{found.days:g} days of readings" if found.measured else "too few readings: what random demands would do"
+    source = (
+        f"{found.days:g} days of readings"
+        if found.measured or found.trust is not None
+        else "too few readings: what random demands would do"
+    )
+    if found.trust is not None:
+        seen = f"{100 * found.trust.seen_share:.0f} % of the length"
+        out.print(
+            f"{found.trust.reason.value}: pressures scatter from day to day {found.trust.misfit:.1f} times as random "
+            f"demands do; a leak of {found.trust.leak_m3_per_h:.1f} m3/h is seen on {seen}"
+        )
     out.print(f'{source}; advice: expected_pressure = "{found.verdict}"', markup=False)
     out.print(f"{report / 'index.html'}", markup=False)
 

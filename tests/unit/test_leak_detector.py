@@ -15,6 +15,7 @@ from detect.leak.evaluate import evaluate, replay
 from detect.leak.hydraulics import CutModel, respond
 from detect.leak.network import Network, read_network
 from detect.leak.recording import Recording, read_recording
+from detect.leak.trust import MISFIT_MOST
 from lifeline.errors import PackError, SimulationError
 
 SIDE = 6
@@ -169,6 +170,26 @@ def test_damaged_input_raises_no_second_leak_and_names_who_failed(grid: Grid) ->
     for fault in bad.faults:
         if fault.kind is not Failing.DRIFT:
             assert (fault.column, {"stuck": "sensor-flat", "unit": "sensor-unit"}[fault.kind.value]) in doubted
+
+
+def test_a_model_that_misses_what_happens_says_so_and_reports_nothing(grid: Grid) -> None:
+    recording = grid.recording
+    day = ((recording.times_s - recording.times_s[0]) // 86_400).astype(int)
+    moved = np.random.default_rng(3).normal(0.0, 3.0, (day[-1] + 1, len(SENSORS.pressure)))
+    samples = recording.samples.copy()
+    samples[:, : len(SENSORS.pressure)] += moved[day]
+    detector = LeakDetector(grid.plan)
+    middle = len(samples) // 2
+    reports = detector.push(recording.times_s[:middle], samples[:middle])
+    again = LeakDetector(grid.plan)
+    again.restore(json.loads(json.dumps(detector.state())))
+    reports += again.push(recording.times_s[middle:], samples[middle:])
+    assert {(r.kind, r.reason) for r in reports} == {("model", "cannot-judge")}
+    assert reports[0].why is not None
+    assert reports[0].why["misfit"] > MISFIT_MOST
+    assert again.tracker is None
+    assert again.trust is not None
+    assert not again.trust.usable
 
 
 def test_zones_come_from_the_meters(grid: Grid) -> None:
