@@ -227,6 +227,7 @@ def _table(evaluation: Evaluation, recording: Recording, calls: Sequence[Report]
         )
     doubts = [r for r in evaluation.reports if r.kind == "sensor" and r.reason != UpkeepReason.SOUND]
     lines += [f"sensor: {r.at:%Y-%m-%d %H:%M} {r.element} {r.reason}" for r in doubts]
+    lines += [f"model: {r.at:%Y-%m-%d %H:%M} {r.reason} {r.why}" for r in evaluation.reports if r.kind == "model"]
     return "\n".join(lines)
 
 
