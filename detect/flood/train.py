@@ -24,6 +24,8 @@ from lifeline.store.pool import Store
 from lifeline.units import Quantity
 
 _SLICE = timedelta(hours=6)
+_FEW_FLOODS = 30
+"""so many give a share of hits of 0.9 a standard error of 0.05"""
 
 
 @dataclass(frozen=True)
@@ -39,9 +41,15 @@ class TrainedModel:
     @property
     def notes(self) -> list[str]:
         """What people should know beside the table."""
+        floods = next(iter(self.judgement.worths.values())).floods.happened
+        few = f"only {floods} floods in the storms judged on: the figures say little; take more (--test-storms)"
+        notes = [few] if floods < _FEW_FLOODS else []
         if self.correction is not None:
-            return [self.correction.line()]
-        return ["observed (real): not looked at (--with-observed); recorded floods: `lifeline evaluate flood EVENTS`"]
+            return [*notes, self.correction.line()]
+        return [
+            *notes,
+            "observed (real): not looked at (--with-observed); recorded floods: `lifeline evaluate flood EVENTS`",
+        ]
 
     def store(self, store: Store, *, now: datetime) -> int:
         """Puts the model in use; its number. Raises StoreError."""
