@@ -79,8 +79,10 @@ class HourModel:
             score = 0.0
             for z, zone in enumerate(self.layout.zones):
                 ok = np.isfinite(flows[:, z])
-                if ok.sum() > 48:
-                    score += float(np.corrcoef(flows[ok, z], nominal[ok][:, zone.nodes].sum(axis=1))[0, 1])
+                shown = nominal[ok][:, zone.nodes].sum(axis=1)
+                # a model without patterns has no phase
+                if ok.sum() > 48 and np.ptp(shown) > 0.0 and np.ptp(flows[ok, z]) > 0.0:
+                    score += float(np.corrcoef(flows[ok, z], shown)[0, 1])
             if score > best_score + 1e-9:
                 best, best_score = shift, score
         return best
