@@ -150,7 +150,7 @@ def test_a_burst_and_a_flood_go_from_the_tables_to_findings(
 
     detail = stage_detail(store)["cities"][CODE]
     assert {name: d["mode"] for name, d in detail["detectors"].items()} == {
-        "flood": "watching", "residual": "watching", "silence": "watching",
+        "flood": "watching", "residual": "watching", "pressure": "learning", "silence": "watching",
     }  # fmt: skip
     assert detail["late"] == 0
 
