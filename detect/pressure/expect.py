@@ -104,7 +104,7 @@ def learn(pressure_m: Floats, drivers: Floats, local_s: Floats) -> Expectation |
     feature = _features(drivers[rows], local_s[rows])
     mean, scale = feature.mean(axis=0), np.maximum(feature.std(axis=0), 1e-9)
     ridge = RidgeCV(alphas=_ALPHAS).fit((feature - mean) / scale, pressure_m[np.ix_(rows, used)])
-    left = pressure_m[np.ix_(rows, used)] - ridge.predict((feature - mean) / scale)
+    left = pressure_m[np.ix_(rows, used)] - ridge.predict((feature - mean) / scale).reshape(len(rows), -1)
     limit = _CLIP * np.maximum(1.4826 * np.median(np.abs(left), axis=0), _FLOOR_M)
     loading, own = _factors(np.clip(left, -limit, limit))
     weight, usual, spread = np.zeros((feature.shape[1], n)), np.zeros(n), np.full(n, np.inf)

@@ -135,4 +135,8 @@ def test_the_rank_is_what_days_held_back_like() -> None:
     assert found.rank in (2, 3)
     left = found.common(pressure[0] - np.eye(8)[3], drivers[0], 0.0)
     assert found.alone(left)[3] == pytest.approx(-1.0, abs=0.1)
+    single = learn(pressure[:, :1], drivers, local_s)
+    assert single is not None
+    assert single.rank == 0
+    assert single.alone(np.array([0.3])) == pytest.approx([0.3])
     assert learn(pressure[:50], drivers[:50], local_s[:50]) is None
