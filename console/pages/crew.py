@@ -34,6 +34,10 @@ class CrewKind:
         on_duty = one.on_duty_at(now)
         wanted = "off-duty" if on_duty else "on-duty"
         ends = one.until if one.until is not None and now < one.until else None
+
+        def time(at: datetime) -> str:
+            return moment(at, timezone, now=now)
+
         facts = (
             ("list.skills", " · ".join(texts.known("skill", skill) for skill in one.crew.skills)),
             ("list.strength", str(one.crew.people)),
@@ -77,7 +81,7 @@ class CrewKind:
                             moment(entry.at, timezone, now=now),
                             actor(desk, entry.who),
                             trail_words.done(texts, entry.action),
-                            trail_words.particulars(texts, entry, names={}),
+                            trail_words.particulars(texts, entry, time=time, names={}),
                         ]
                         for entry in audit.entries(desk.store, subject=f"crew:{key}", limit=_SHOWN)
                     ],

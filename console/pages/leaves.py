@@ -451,6 +451,10 @@ def _facts(desk: Desk, *facts: tuple[str, str]) -> list[Json]:
 
 def _trail(desk: Desk, entries: list[audit.Entry], timezone: str, now: datetime, *, names: Mapping[str, str]) -> Json:
     texts = desk.texts
+
+    def time(at: datetime) -> str:
+        return moment(at, timezone, now=now)
+
     return {
         "title": texts("detail.history"),
         "columns": [texts(f"list.{key}") for key in ("at", "who", "what", "detail")],
@@ -459,7 +463,7 @@ def _trail(desk: Desk, entries: list[audit.Entry], timezone: str, now: datetime,
                 moment(entry.at, timezone, now=now),
                 actor(desk, entry.who),
                 trail_words.done(texts, entry.action),
-                trail_words.particulars(texts, entry, without=_UNTOLD, names=names),
+                trail_words.particulars(texts, entry, time=time, without=_UNTOLD, names=names),
             ]
             for entry in entries
         ],

@@ -1,6 +1,7 @@
 """The audit trail as auditors and supervisors read it: who did what, newest first, from the chained record alone."""
 
 import asyncio
+from functools import partial
 from typing import Any
 
 from fastapi import Request
@@ -73,6 +74,7 @@ class TrailPage:
             return
         self._entries = [*self._entries, *page] if more else page
         texts, now = self._desk.texts, self._desk.clock.now()
+        time = partial(moment, timezone=FALLBACK_TIMEZONE, now=now)
         self._listing.show(
             more=len(page) == _PAGE,
             rows=[
@@ -83,7 +85,7 @@ class TrailPage:
                     "who": entry.who,
                     "what": _act(texts, entry.action),
                     "subject": entry.subject,
-                    "detail": particulars(texts, entry, names={}),
+                    "detail": particulars(texts, entry, time=time, names={}),
                 }
                 for entry in self._entries
             ],

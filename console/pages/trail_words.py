@@ -1,6 +1,8 @@
 """An entry of the audit trail as people read it: what was done, and the particulars; codes where no word is known."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
+from datetime import datetime
 
 from console.texts import Texts
 from lifeline.store.audit import Entry
@@ -16,12 +18,15 @@ _VALUES = {
 """Particulars whose values are words of the catalogue."""
 
 
+_MOMENTS = frozenset({"until", "done_at"})
+
+
 def done(texts: Texts, action: str) -> str:
     """What was done.
 
     >>> from console.texts import Language
     >>> done(Texts.of(Language.EN), "alarm.verify"), done(Texts.of(Language.EN), "made.up")
-    ('Verify', 'made.up')
+    ('Verified', 'made.up')
     """
     of, _, verb = action.partition(".")
     group, key = (_GROUPS[of], verb) if of in _GROUPS else ("trail", f"{of}-{verb}")
@@ -29,8 +34,16 @@ def done(texts: Texts, action: str) -> str:
     return action if found == key else found
 
 
-def particulars(texts: Texts, entry: Entry, *, without: Collection[str] = (), names: Mapping[str, str]) -> str:
-    """All that the entry says but `without`, and but what is empty; `names` stand for ids among the values."""
+def particulars(
+    texts: Texts,
+    entry: Entry,
+    *,
+    time: Callable[[datetime], str],
+    without: Collection[str] = (),
+    names: Mapping[str, str],
+) -> str:
+    """All that the entry says but `without`, and but what is empty; `names` stand for ids among the values, `time` says
+    a moment."""
     of, told = entry.action.partition(".")[0], dict(entry.detail)
     words = _VALUES.get(of, {})
 
@@ -38,6 +51,9 @@ def particulars(texts: Texts, entry: Entry, *, without: Collection[str] = (), na
         found = told.pop(key)
         if isinstance(found, bool):
             return texts("list.yes" if found else "list.no")
+        if key in _MOMENTS and isinstance(found, str):
+            with suppress(ValueError):
+                return time(datetime.fromisoformat(found))
         if isinstance(found, list):
             return " ".join(names.get(str(one), str(one)) for one in found)
         return texts.known(words[key], str(found)) if key in words else names.get(str(found), str(found))

@@ -31,7 +31,7 @@ def test_water_with_little_between_is_one_storm(store: Store, of: str | None) ->
         alarm_id = raise_alarm(store, finding, level=level, title=WATER, now=at)
         with store.transaction() as connection:
             connection.execute(
-                "UPDATE alarm SET cleared_at = %s, exercise = %s WHERE alarm_id = %s",
+                "UPDATE alarm SET cleared_at = %s, level = 4, exercise = %s WHERE alarm_id = %s",
                 (at + timedelta(hours=2), exercise, alarm_id),
             )
     later = START + timedelta(days=3)

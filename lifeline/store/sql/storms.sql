@@ -1,13 +1,17 @@
 -- name: storms
 -- Water on the streets of cities as storms, newest first: alarms of water with less than a gap between them are one storm.
 WITH water AS (
-    SELECT a.alarm_id, a.city_code, a.level, a.subject, a.began_at, a.cleared_at IS NULL AND a.closed_at IS NULL AS lasts,
+    SELECT a.alarm_id, a.city_code, least(a.level, worst.level) AS level, a.subject, a.began_at, a.cleared_at IS NULL AND a.closed_at IS NULL AS lasts,
            greatest(coalesce(a.cleared_at, a.closed_at, %(now)s), a.began_at) AS over_at, deep.depth_m
     FROM alarm a
     LEFT JOIN LATERAL (
         SELECT max(f.depth_m) AS depth_m FROM finding_decision d JOIN finding f USING (finding_id)
         WHERE d.alarm_id = a.alarm_id AND f.depth_m < 'NaN'
     ) deep ON true
+    LEFT JOIN LATERAL ( -- an alarm is lowered as the water falls: how grave it was stands in the trail
+        SELECT min((t.detail::json ->> 'level')::smallint) AS level FROM audit t
+        WHERE t.subject = 'alarm:' || a.alarm_id AND t.action IN ('alarm.open', 'alarm.escalate')
+    ) worst ON true
     WHERE a.kind = ANY(%(kinds)s) AND NOT a.exercise AND a.state <> 'cancelled'
       AND a.began_at >= %(since)s AND (%(cities)s::text[] IS NULL OR a.city_code = ANY(%(cities)s))
 ), marked AS (
