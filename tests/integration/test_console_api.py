@@ -310,3 +310,14 @@ def test_events_follow_the_tables(api: httpx.Client, store: Store) -> None:
                 break
         assert kinds["alarm"] == {"alarm_id": number, "version": 1, "level": 1, "state": "open"}
         assert kinds["finding"]["subject"] == "flood:new"
+
+
+def test_events_of_one_city_tell_of_no_other(api: httpx.Client, store: Store) -> None:
+    with api.stream("GET", "/events", params={"city": "220200"}, timeout=30) as stream:
+        lines = stream.iter_lines()
+        assert next(lines) == ": connected"
+        _flood(store, "flood:not-asked-for", "220100")
+        number = _flood(store, "flood:asked-for", "220200")
+        told = (json.loads(line.removeprefix("data: ")) for line in lines if line.startswith("data: "))
+        assert next(one["alarm_id"] for one in told if "alarm_id" in one) == number
+    assert api.get("/events", params={"city": "Jilin"}).status_code == 422
