@@ -30,6 +30,11 @@ from tests.console_stage import (
 )
 from tests.packs import write_tiny_pack
 
+CUT = """{
+  const send = window.fetch;
+  window.fetch = (...all) => (sessionStorage.getItem("cut") ? Promise.reject(new TypeError("cut")) : send(...all));
+}"""
+"""Fails every request of a page while its tab says so, through reloads."""
 NASTY = "<img src=x onerror=alert(1)>"
 PNG = (
     b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x06\x00\x00\x00\x1f\x15\xc4\x89\x00\x00\x00"
@@ -85,7 +90,8 @@ def test_a_crew_works_on_without_a_net_and_the_loop_is_closed(console: Console, 
 
         page.wait_for_function("navigator.serviceWorker.controller?.state === 'activated'")
         page.context.set_offline(True)
-        page.context.route("**/api/**", lambda route: route.abort())  # set_offline alone lets a new page send
+        page.context.add_init_script(CUT)  # set_offline and routes alone let a page under a service worker send
+        page.evaluate(f"() => {{ sessionStorage.setItem('cut', '1'); {CUT} }}")
         task.locator("[data-do='arrive']").click()
         expect(page.locator("#link")).to_contain_text("离线")
         expect(page.locator("#waiting")).to_contain_text("1")
@@ -98,7 +104,7 @@ def test_a_crew_works_on_without_a_net_and_the_loop_is_closed(console: Console, 
         )
         expect(page.locator("#waiting")).to_contain_text("3")
         assert alarm_store.alarm(store, number).state is AlarmState.ACCEPTED
-        page.context.unroute_all()
+        page.evaluate("sessionStorage.removeItem('cut')")
         page.context.set_offline(False)
         expect(page.locator("#waiting")).to_have_text("")
         assert alarm_store.alarm(store, number).state is AlarmState.ON_SITE
